@@ -1,0 +1,84 @@
+"""Audit: who changed what, from what to what.
+
+Every service verb records its change in the same transaction. Records are never edited or deleted.
+Actions are `subject.verb-in-the-past` (`result.published`); values that are secret never enter.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from market.db import Id, JsonDoc, Session, UtcDateTime
+from market.permissions import Actor
+
+
+class AuditRecord(SQLModel, table=True):
+    """One change. `before` and `after` hold only the fields that changed."""
+
+    __tablename__ = "audit_record"
+    __table_args__ = (sa.Index("ix_audit_record_subject", "subject", "subject_id", "id"),)
+    id: int | None = Field(default=None, sa_column=sa.Column(Id, primary_key=True, autoincrement=True))
+    at: dt.datetime = Field(sa_type=UtcDateTime, index=True)
+    actor_id: int | None = Field(default=None, sa_column=sa.Column(Id, index=True))
+    actor_name: str = Field(max_length=200)
+    via: str = Field(max_length=32)
+    action: str = Field(max_length=64)
+    subject: str = Field(max_length=32)
+    subject_id: int = Field(sa_column=sa.Column(Id, nullable=False))
+    before: dict[str, Any] = Field(default_factory=dict, sa_column=sa.Column(JsonDoc, nullable=False))
+    after: dict[str, Any] = Field(default_factory=dict, sa_column=sa.Column(JsonDoc, nullable=False))
+    reason: str | None = Field(default=None, sa_column=sa.Column(sa.Text))
+
+
+def record(
+    session: Session,
+    actor: Actor,
+    action: str,
+    subject_id: int,
+    now: dt.datetime,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    reason: str | None = None,
+) -> None:
+    """Record a change. With both sides given, only the fields that differ are kept."""
+    old, new = dict(before or {}), dict(after or {})
+    if before is not None and after is not None:
+        changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+        old = {key: old[key] for key in changed if key in old}
+        new = {key: new[key] for key in changed if key in new}
+    session.add(
+        AuditRecord(
+            at=now,
+            actor_id=actor.person_id,
+            actor_name=actor.name,
+            via=actor.via.value,
+            action=action,
+            subject=action.partition(".")[0],
+            subject_id=subject_id,
+            before=_plain(old),
+            after=_plain(new),
+            reason=reason,
+        )
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    return value

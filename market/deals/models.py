@@ -1,0 +1,184 @@
+"""Rows of technology contracts and their events."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from market import columns
+from market.db import in_values
+
+
+class ContractKind(enum.StrEnum):
+    """The five kinds of technology contract (民法典 843; licence is a kind of its own since 2021)."""
+
+    DEVELOPMENT = "development"
+    ASSIGNMENT = "assignment"
+    LICENCE = "licence"
+    CONSULTING = "consulting"
+    SERVICE = "service"
+
+
+class ContractSubkind(enum.StrEnum):
+    """Sub-kinds; codes are ours. `rules.SUBKINDS` says which belongs to which kind."""
+
+    COMMISSIONED_DEVELOPMENT = "commissioned_development"
+    JOINT_DEVELOPMENT = "joint_development"
+    TECHNOLOGY_CONVERSION = "technology_conversion"
+    PATENT = "patent"
+    PATENT_APPLICATION = "patent_application"
+    KNOW_HOW = "know_how"
+    SOFTWARE = "software"
+    LAYOUT_DESIGN = "layout_design"
+    PLANT_VARIETY = "plant_variety"
+    FEASIBILITY = "feasibility"
+    FORECAST = "forecast"
+    SURVEY = "survey"
+    EVALUATION = "evaluation"
+    GENERAL_SERVICE = "general_service"
+    TRAINING = "training"
+    INTERMEDIARY = "intermediary"
+
+
+class ContractState(enum.StrEnum):
+    """Where a contract stands in the register.
+
+    draft → submitted → accepted ⇄ supplement → [expert_review] → registered | refused;
+    registered → amended* | deregistered | revoked
+    """
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    ACCEPTED = "accepted"
+    SUPPLEMENT = "supplement"
+    EXPERT_REVIEW = "expert_review"
+    REGISTERED = "registered"
+    REFUSED = "refused"
+    DEREGISTERED = "deregistered"
+    REVOKED = "revoked"
+
+
+class ContractSource(enum.StrEnum):
+    """How a contract came into this register."""
+
+    LOT = "lot"
+    """Made from a won lot."""
+    ENQUIRY = "enquiry"
+    """Negotiated from an enquiry."""
+    ENTERED = "entered"
+    IMPORTED = "imported"
+
+
+class TechnicalField(enum.StrEnum):
+    """技术领域 as the contract form lists them."""
+
+    ELECTRONICS = "electronics"
+    AEROSPACE = "aerospace"
+    ADVANCED_MANUFACTURING = "advanced_manufacturing"
+    BIOMEDICINE = "biomedicine"
+    NEW_MATERIALS = "new_materials"
+    NEW_ENERGY = "new_energy"
+    ENVIRONMENT = "environment"
+    NUCLEAR = "nuclear"
+    AGRICULTURE = "agriculture"
+    TRANSPORT = "transport"
+    URBAN_DEVELOPMENT = "urban_development"
+
+
+class Contract(SQLModel, table=True):
+    """A technology contract (技术合同). Amounts are in fen; `deal ≥ technology ≥ 0` always."""
+
+    __tablename__ = "contract"
+    __table_args__ = (
+        sa.CheckConstraint(in_values("kind", ContractKind), name="kind"),
+        sa.CheckConstraint(in_values("state", ContractState), name="state"),
+        sa.CheckConstraint(in_values("source", ContractSource), name="source"),
+        sa.CheckConstraint("deal_fen >= technology_fen AND technology_fen >= 0", name="amounts"),
+        sa.Index("ix_contract_state_registered_on", "state", "registered_on"),
+        sa.UniqueConstraint("source_lot_id"),
+    )
+    id: int | None = columns.primary_key()
+    local_number: str = Field(max_length=32, unique=True)
+    """Ours: `WL-2026-000123`."""
+    registration_number: str | None = Field(default=None, max_length=16, unique=True)
+    """登记编号: sixteen digits issued by the national system; entered, never minted."""
+    title: str = Field(max_length=200)
+    kind: str = Field(max_length=16)
+    subkind: str = Field(max_length=32)
+    seller_id: int | None = columns.reference("organisation.id", optional=True)
+    seller_name: str = Field(max_length=200)
+    seller_region: str = Field(max_length=6)
+    buyer_id: int | None = columns.reference("organisation.id", optional=True)
+    buyer_name: str = Field(max_length=200)
+    buyer_region: str = Field(max_length=6)
+    """GB/T 2260 codes; `000000` for abroad."""
+    deal_fen: int = columns.fen()
+    """合同成交额"""
+    technology_fen: int = columns.fen()
+    """技术交易额 = deal − deductions."""
+    deductions: list[dict[str, Any]] = columns.json_list()
+    """[{"item": text, "fen": int}], summing to deal − technology."""
+    technical_field: str = Field(max_length=32)
+    industry_code: str | None = Field(default=None, foreign_key="industry.code", max_length=32)
+    """The industry it serves."""
+    related_party: bool = False
+    signed_on: dt.date
+    effective_on: dt.date | None = None
+    ends_on: dt.date | None = None
+    state: str = Field(default=ContractState.DRAFT.value, max_length=16)
+    accepted_on: dt.date | None = None
+    decide_by: dt.date | None = None
+    """The last working day of the registrar's clock."""
+    registered_on: dt.date | None = None
+    ended_on: dt.date | None = None
+    """The day of deregistration or revocation."""
+    source: str = Field(max_length=16)
+    source_lot_id: int | None = Field(default=None, sa_column=sa.Column(sa.BigInteger))
+    source_enquiry_id: int | None = columns.reference("enquiry.id", optional=True)
+    result_id: int | None = columns.reference("result.id", optional=True)
+    version: int = 1
+    created_by: int | None = columns.reference("person.id", optional=True, index=False)
+    created_at: dt.datetime = columns.instant()
+    updated_at: dt.datetime = columns.instant()
+
+
+class ContractEvent(SQLModel, table=True):
+    """One step in a contract's life, with the amounts before and after; never edited."""
+
+    __tablename__ = "contract_event"
+    id: int | None = columns.primary_key()
+    contract_id: int = columns.reference("contract.id")
+    at: dt.datetime = columns.instant(index=True)
+    step: str = Field(max_length=32)
+    state_before: str | None = Field(default=None, max_length=16)
+    state_after: str = Field(max_length=16)
+    actor_id: int | None = columns.reference("person.id", optional=True, index=False)
+    actor_name: str = Field(max_length=200)
+    reason: str = columns.text()
+    deal_fen_before: int | None = columns.fen(optional=True)
+    deal_fen_after: int | None = columns.fen(optional=True)
+    technology_fen_before: int | None = columns.fen(optional=True)
+    technology_fen_after: int | None = columns.fen(optional=True)
+
+
+class PolicyRow(SQLModel, table=True):
+    """A rule with a number and the days between which it holds, with where it comes from.
+
+    Recalled or draft rules live here, never in code.
+    """
+
+    __tablename__ = "policy"
+    __table_args__ = (sa.UniqueConstraint("name", "valid_from"),)
+    id: int | None = columns.primary_key()
+    name: str = Field(max_length=64, index=True)
+    """`contract.decide_working_days`, `contract.large_decide_working_days`, …"""
+    value: int = Field(sa_column=sa.Column(sa.BigInteger, nullable=False))
+    unit: str = Field(max_length=32)
+    valid_from: dt.date
+    valid_to: dt.date | None = None
+    basis: str = columns.text()
+    """Law and article, or `recalled`."""

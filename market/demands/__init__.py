@@ -1,0 +1,1 @@
+"""Technology wanted (需求): difficulty, target figures, budget, deadline."""

@@ -1,0 +1,1 @@
+"""Attachments: what was uploaded, checked by content, kept outside the web root."""

@@ -1,0 +1,42 @@
+"""The inbox: what other systems told us, kept once each, before anything is done about it.
+
+A webhook is verified, inserted here under its unique (source, external id) and answered only after
+that commit; the worker handles it later. Duplicates and disorder are normal.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from market.db import Id, JsonDoc, Session, UtcDateTime, t, upsert
+from market.work import enqueue
+
+
+class InboxMessage(SQLModel, table=True):
+    """One message from outside. `handled_at` is set only when its handler succeeded."""
+
+    __tablename__ = "inbox_message"
+    __table_args__ = (sa.UniqueConstraint("source", "external_id"),)
+    id: int | None = Field(default=None, sa_column=sa.Column(Id, primary_key=True, autoincrement=True))
+    source: str = Field(max_length=32)
+    external_id: str = Field(max_length=255)
+    kind: str = Field(max_length=128)
+    body: dict[str, Any] = Field(sa_column=sa.Column(JsonDoc, nullable=False))
+    received_at: dt.datetime = Field(sa_type=UtcDateTime)
+    handled_at: dt.datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+def receive(
+    session: Session, source: str, external_id: str, kind: str, body: dict[str, Any], now: dt.datetime
+) -> bool:
+    """Keep a message and leave its handling as work; False when it was here already."""
+    row = {"source": source, "external_id": external_id, "kind": kind, "body": body, "received_at": now}
+    new = upsert(session, t(InboxMessage), [row], key=["source", "external_id"]) == 1
+    if new:
+        payload = {"source": source, "external_id": external_id}
+        enqueue(session, f"inbox.{source}", payload, key=external_id, now=now)
+    return new

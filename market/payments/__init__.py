@@ -1,0 +1,1 @@
+"""The ledger of deposits and fees, and the gateway port."""

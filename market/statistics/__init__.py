@@ -1,0 +1,1 @@
+"""Calibers, GDP releases, shares, published snapshots, plan targets."""

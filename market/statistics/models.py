@@ -1,0 +1,122 @@
+"""Rows of calibers, GDP releases, plan targets and published snapshots."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from market import columns
+from market.db import in_values
+
+
+class AmountMeasure(enum.StrEnum):
+    """Which amount a caliber adds up."""
+
+    DEAL = "deal"
+    TECHNOLOGY = "technology"
+
+
+class Side(enum.StrEnum):
+    """Whose region decides whether a contract counts."""
+
+    SELLER = "seller"
+    BUYER = "buyer"
+    EITHER = "either"
+    """Seller or buyer, each contract once."""
+
+
+class Vintage(enum.StrEnum):
+    """Which issue of a GDP figure a release is."""
+
+    FIRST = "first"
+    """初步核算"""
+    FINAL = "final"
+    """最终核实"""
+    CENSUS = "census"
+    """普查修订"""
+
+
+class Caliber(SQLModel, table=True):
+    """A named way to count (口径). A published version is never edited; a new one gets a new number."""
+
+    __tablename__ = "caliber"
+    __table_args__ = (
+        sa.UniqueConstraint("code", "version"),
+        sa.CheckConstraint(in_values("measure", AmountMeasure), name="measure"),
+        sa.CheckConstraint(in_values("side", Side), name="side"),
+    )
+    id: int | None = columns.primary_key()
+    code: str = Field(max_length=8)
+    version: int = 1
+    name: str = Field(max_length=120)
+    name_en: str = Field(default="", max_length=200)
+    measure: str = Field(max_length=16)
+    side: str = Field(max_length=16)
+    region_code: str = Field(max_length=6)
+    states: list[str] = columns.json_list()
+    """ContractState values that count; the period goes by registration date."""
+    is_default: bool = False
+    valid_from: dt.date
+    valid_to: dt.date | None = None
+    note: str = columns.text()
+    note_en: str = columns.text()
+
+
+class GdpRelease(SQLModel, table=True):
+    """One published GDP figure at current prices. Restatements are new rows."""
+
+    __tablename__ = "gdp_release"
+    __table_args__ = (
+        sa.CheckConstraint(in_values("vintage", Vintage), name="vintage"),
+        sa.CheckConstraint("value_fen > 0", name="value"),
+        sa.UniqueConstraint("region_code", "year", "quarter", "vintage", "published_on"),
+    )
+    id: int | None = columns.primary_key()
+    region_code: str = Field(max_length=6)
+    year: int
+    quarter: int = 4
+    """Year to date through this quarter; 4 is the whole year."""
+    vintage: str = Field(max_length=16)
+    value_fen: int = columns.fen()
+    published_on: dt.date
+    source: str = Field(max_length=300)
+    entered_at: dt.datetime = columns.instant()
+    entered_by: int | None = columns.reference("person.id", optional=True, index=False)
+
+
+class PlanTarget(SQLModel, table=True):
+    """A target as the plan printed it; nothing is derived from it."""
+
+    __tablename__ = "plan_target"
+    __table_args__ = (sa.UniqueConstraint("indicator", "year"),)
+    id: int | None = columns.primary_key()
+    indicator: str = Field(max_length=64)
+    year: int
+    value: str = Field(max_length=40)
+    """As printed: `2`."""
+    unit: str = Field(max_length=20)
+    source: str = Field(max_length=300)
+
+
+class Snapshot(SQLModel, table=True):
+    """A published figure, frozen with everything it was computed from."""
+
+    __tablename__ = "snapshot"
+    id: int | None = columns.primary_key()
+    caliber_id: int = columns.reference("caliber.id")
+    gdp_release_id: int = columns.reference("gdp_release.id")
+    year: int
+    quarter: int = 4
+    numerator_fen: int = columns.fen()
+    denominator_fen: int = columns.fen()
+    contract_count: int
+    content: dict[str, Any] = columns.json_object()
+    """Contract ids with the amounts counted, the caliber's text, the release."""
+    sha256: str = Field(max_length=64)
+    published_at: dt.datetime = columns.instant(index=True)
+    published_by: int | None = columns.reference("person.id", optional=True, index=False)
+    supersedes_id: int | None = columns.reference("snapshot.id", optional=True, index=False)

@@ -1,0 +1,30 @@
+"""Imports every table of this room, so that the metadata is whole (migrations, tests)."""
+
+from market import audit, dirty, inbox, work
+from market.deals import models as deals
+from market.demands import models as demands
+from market.enquiries import models as enquiries
+from market.exchange import models as exchange
+from market.files import models as files
+from market.listings import models as listings
+from market.parties import models as parties
+from market.payments import models as payments
+from market.statistics import models as statistics
+from market.taxonomy import models as taxonomy
+
+__all__ = [
+    "audit",
+    "deals",
+    "demands",
+    "dirty",
+    "enquiries",
+    "exchange",
+    "files",
+    "inbox",
+    "listings",
+    "parties",
+    "payments",
+    "statistics",
+    "taxonomy",
+    "work",
+]

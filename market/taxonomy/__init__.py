@@ -1,0 +1,1 @@
+"""The city's industries and the regions, as data that administrators edit."""
