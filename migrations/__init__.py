@@ -1,0 +1,28 @@
+"""Schema migrations: one linear history for both databases, configured in code (no ini file)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+from market.db import Database
+
+
+def config(database: Database) -> Config:
+    """Alembic's configuration for a database."""
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent))
+    settings.attributes["database"] = database
+    return settings
+
+
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Bring the schema up to a revision."""
+    command.upgrade(config(database), revision)
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Take the schema down to a revision (`-1` for one step)."""
+    command.downgrade(config(database), revision)

