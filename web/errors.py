@@ -1,0 +1,183 @@
+"""From a refusal to what its receiver sees: status, sentence, fields. The only place that maps them.
+
+An HTML request gets a page; anything under `/api/` gets problem details (RFC 9457) with an `errors`
+list whose members name the field, a stable code and a sentence in the asker's language.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from market import errors
+from web import i18n
+
+log = structlog.get_logger()
+
+STATUS: dict[type[errors.MarketError], int] = {
+    errors.NotFound: 404,
+    errors.NotAllowed: 403,
+    errors.SignInRequired: 401,
+    errors.Conflict: 409,
+    errors.WrongState: 409,
+    errors.Duplicate: 409,
+    errors.InvalidInput: 422,
+    errors.TooManyRequests: 429,
+    errors.Unavailable: 503,
+}
+"""Status by class; a subclass takes its nearest ancestor's, and 400 when none is listed."""
+
+
+def status_of(error: errors.MarketError) -> int:
+    """The HTTP status of a refusal."""
+    for ancestor in type(error).__mro__:
+        if ancestor in STATUS:
+            return STATUS[ancestor]
+    return 400
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """What is wrong with one input. `field` is a dotted path (`targets.2.unit`); empty for the whole."""
+
+    field: str
+    code: str
+    message: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+def _sentence(code: str, language: str, params: dict[str, Any], fallback: str) -> str:
+    key = f"invalid.{code}"
+    return i18n.term(key, language, params) if i18n.has_term(key, language) else fallback
+
+
+def problems_of(error: ValidationError | RequestValidationError, language: str) -> list[FieldProblem]:
+    """A pydantic error as translated field problems."""
+    found = []
+    for item in error.errors():
+        place = [str(part) for part in item["loc"] if part not in ("body", "query", "path", "header")]
+        params = {key: value for key, value in (item.get("ctx") or {}).items() if key != "error"}
+        code = item["type"]
+        message = _sentence(code, language, params, i18n.term("invalid.other", language))
+        found.append(FieldProblem(".".join(place), code, message, params))
+    return found
+
+
+def field_problems(error: Exception, language: str) -> list[FieldProblem]:
+    """What a form should show at its fields for an error; empty when the error is not about fields."""
+    if isinstance(error, ValidationError | RequestValidationError):
+        return problems_of(error, language)
+    if isinstance(error, errors.InvalidInput):
+        return [
+            FieldProblem(name, code, _sentence(code, language, params, code), params)
+            for name, code, params in error.problems
+        ]
+    if isinstance(error, errors.MarketError) and error.field is not None:
+        message = i18n.term(f"error.{error.code}", language, error.params)
+        return [FieldProblem(error.field, error.code, message, error.params)]
+    return []
+
+
+class Problem(JSONResponse):
+    """A problem details answer."""
+
+    media_type = "application/problem+json"
+
+
+def problem(
+    request: Request, status: int, code: str, params: dict[str, Any], fields: list[FieldProblem]
+) -> Problem:
+    """RFC 9457 problem details in the asker's language."""
+    language = language_of(request)
+    body: dict[str, Any] = {
+        "type": f"{str(request.base_url).rstrip('/')}/help/errors#{code}",
+        "title": i18n.term(f"error.{code}", language, params),
+        "status": status,
+        "code": code,
+    }
+    if fields:
+        body["errors"] = [
+            {"field": item.field, "code": item.code, "message": item.message} for item in fields
+        ]
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="market"'
+    if "retry_after" in params:
+        headers["Retry-After"] = str(params["retry_after"])
+    return Problem(body, status_code=status, headers=headers)
+
+
+def language_of(request: Request) -> str:
+    """The language of an answer."""
+    return i18n.choose(
+        request.query_params.get("lang") or request.cookies.get("lang"), request.headers.get("accept-language")
+    )
+
+
+def wants_json(request: Request) -> bool:
+    """Whether the asker is a program."""
+    return request.url.path.startswith("/api/")
+
+
+def _answer(
+    request: Request, status: int, code: str, params: dict[str, Any], fields: list[FieldProblem]
+) -> Response:
+    if wants_json(request):
+        return problem(request, status, code, params, fields)
+    if status == 401:
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        from urllib.parse import quote
+
+        return RedirectResponse(f"/sign-in?next={quote(target)}", status_code=303)
+    from web.render import error_page
+
+    return error_page(request, status, code, params, fields)
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers that turn every exception into an answer."""
+
+    @app.exception_handler(errors.MarketError)
+    def _market_error(request: Request, error: errors.MarketError) -> Response:
+        fields = field_problems(error, language_of(request))
+        return _answer(request, status_of(error), error.code, error.params, fields)
+
+    @app.exception_handler(RequestValidationError)
+    def _bad_request(request: Request, error: RequestValidationError) -> Response:
+        return _answer(request, 422, "invalid_input", {}, problems_of(error, language_of(request)))
+
+    @app.exception_handler(ValidationError)
+    def _bad_model(request: Request, error: ValidationError) -> Response:
+        return _answer(request, 422, "invalid_input", {}, problems_of(error, language_of(request)))
+
+    @app.exception_handler(HTTPException)
+    def _http(request: Request, error: HTTPException) -> Response:
+        codes = {
+            400: "bad_request", 401: "sign_in_required", 403: "not_allowed", 404: "not_found",
+            405: "method_not_allowed", 413: "too_large", 429: "too_many_requests",
+        }  # fmt: skip
+        code = codes.get(error.status_code, "bad_request")
+        answer = _answer(request, error.status_code, code, {}, [])
+        for name, value in (error.headers or {}).items():
+            answer.headers[name] = value
+        return answer
+
+    @app.exception_handler(OperationalError)
+    def _database_gone(request: Request, error: OperationalError) -> Response:
+        log.error("database.unavailable", error=type(error.orig).__name__)
+        return _answer(request, 503, "unavailable", {"retry_after": 2}, [])
+
+    @app.exception_handler(Exception)
+    def _bug(request: Request, error: Exception) -> Response:
+        hide = isinstance(error, DBAPIError)
+        log.error("request.failed", path=request.url.path, exc_info=None if hide else error)
+        return _answer(request, 500, "internal", {}, [])

@@ -1,0 +1,38 @@
+"""The main menu: which entries an actor is shown, by right, not by role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from market.permissions import Action, Actor
+from web import i18n
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the menu."""
+
+    href: str
+    text: str
+    current: bool
+
+
+_ENTRIES: tuple[tuple[str, str, Action | None], ...] = (
+    ("/results", "menu.results", None),
+    ("/demands", "menu.demands", None),
+    ("/lots", "menu.lots", None),
+    ("/statistics", "menu.statistics", None),
+    ("/workbench", "menu.workbench", Action.TOKEN_MANAGE),
+    ("/enquiries", "menu.enquiries", Action.ENQUIRY_READ),
+    ("/contracts", "menu.contracts", Action.CONTRACT_READ),
+    ("/admin", "menu.admin", Action.AUDIT_READ),
+)
+
+
+def build(actor: Actor, path: str, language: str) -> list[Entry]:
+    """The entries for an actor on a path."""
+    return [
+        Entry(href, i18n.term(key, language), path == href or path.startswith(f"{href}/"))
+        for href, key, action in _ENTRIES
+        if action is None or actor.can(action)
+    ]
