@@ -1,0 +1,59 @@
+"""The ASGI application: routes, handlers of errors, guards, and the life of the background parts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+from starlette.responses import Response
+
+from web import errors, routes
+from web.render import STATIC
+from web.security import Guard
+from web.wiring import Parts
+
+
+class HashedStatic(StaticFiles):
+    """Static files whose address carries a hash of their content: cached for ever."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if b"v=" in scope.get("query_string", b"") and response.status_code == 200:
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The application over joined parts. Its lifespan starts and stops their background work."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        parts.start()
+        try:
+            yield
+        finally:
+            parts.stop()
+
+    app = FastAPI(
+        title="Techmart API",
+        version="1",
+        description="Results, demands, matching, live auctions, the register of technology contracts "
+        "and the figures read from it. Errors are problem details (RFC 9457). Amounts are integer fen "
+        "(1/100 yuan), instants are UTC.",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.parts = parts
+    errors.install(app)
+    for router in routes.API:
+        app.include_router(router, prefix="/api/v1")
+    for router in routes.PAGES:
+        app.include_router(router, include_in_schema=False)
+    app.mount("/static", HashedStatic(directory=STATIC))
+    app.add_middleware(Guard, settings=parts.settings)
+    return app
