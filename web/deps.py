@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Query, Request, Security
+from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
@@ -164,3 +164,5 @@ def require_match(request: Request, version: int) -> None:
     tags = {tag.strip().removeprefix("W/") for tag in wanted.split(",")}
     if "*" not in tags and etag(version) not in tags:
         raise PreconditionFailed(current=etag(version))
+
+RowId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The row's id.", examples=[1])]
