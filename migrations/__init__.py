@@ -6,6 +6,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from market.db import Database
 
@@ -26,3 +28,16 @@ def upgrade(database: Database, revision: str = "head") -> None:
 def downgrade(database: Database, revision: str) -> None:
     """Take the schema down to a revision (`-1` for one step)."""
     command.downgrade(config(database), revision)
+
+
+def current(database: Database) -> str | None:
+    """The revision that a database's schema is at; None when it is empty."""
+    with database.read() as session:
+        return MigrationContext.configure(session.connection()).get_current_revision()
+
+
+def newest() -> str | None:
+    """The revision that this version of the code needs."""
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent))
+    return ScriptDirectory.from_config(settings).get_current_head()

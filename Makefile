@@ -1,0 +1,63 @@
+# Two commands set up everything: `make run` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+DATA ?= $(MARKET_TEST_DATA)
+export MARKET_TEST_DATA := $(DATA)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-long check format lock clean bench-pages bench-matching bench-writer
+
+help: ## What can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+$(BIN)/pip:
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: requirements.lock pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps -e .
+	@touch $@
+
+.venv/development: requirements-dev.lock pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --no-deps -e .
+	@touch $@ .venv/runtime
+
+run: .venv/runtime ## Serve on 127.0.0.1:8000 with demo data, SQLite and simulated payments
+	MARKET_DEMO=true $(BIN)/market migrate
+	MARKET_DEMO=true $(BIN)/market demo
+	MARKET_DEMO=true $(BIN)/market serve
+
+test: .venv/development ## Run the tests (under 10 minutes on two cores)
+	$(BIN)/pytest -n auto --dist loadgroup -q
+
+test-long: .venv/development ## Faults and soak (under 30 minutes)
+	$(BIN)/pytest -q -m long
+
+check: .venv/development ## Lint, types, layers, templates, catalogues, migrations, build
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q -p no:cacheprovider tests/architecture
+	$(BIN)/python -m build --wheel --outdir .venv/dist . > /dev/null
+
+format: .venv/development ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: .venv/development ## Renew the lock files
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements-dev.lock
+
+bench-pages: .venv/development ## Requests a second of the main pages beside a bare page
+	$(BIN)/python -m tests.bench.bench_pages
+
+bench-matching: .venv/development ## Ranking quality and latency (DATA=folder)
+	$(BIN)/python -m tests.bench.bench_matching
+
+bench-writer: .venv/development ## Durable bids a second beside bare sqlite3
+	$(BIN)/python -m tests.bench.bench_writer
+
+clean: ## Remove what can be made again
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
