@@ -9,6 +9,7 @@ import enum
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -269,9 +270,9 @@ def _demands(session: Session, ids: Sequence[int]) -> Iterator[Document]:
         )
 
 
-def _grouped(session: Session, statement: sa.Select[tuple[int, str, str]] | sa.Select[tuple[int, str, str, str]]) -> (
-    dict[int, list[tuple[str, ...]]]
-):
+def _grouped(
+    session: Session, statement: sa.Select[tuple[int, str, str]] | sa.Select[tuple[int, str, str, str]]
+) -> dict[int, list[tuple[str, ...]]]:
     """Rows of a detail table by the id in their first column."""
     grouped: dict[int, list[tuple[str, ...]]] = defaultdict(list)
     for owner, *values in session.execute(statement):
@@ -284,7 +285,7 @@ def _strings(values: object) -> tuple[str, ...]:
     return tuple(str(value) for value in values if value) if isinstance(values, list) else ()
 
 
-def _names(row: sa.Row[tuple[object, ...]]) -> tuple[str, ...]:
+def _names(row: Any) -> tuple[str, ...]:
     return tuple(name for name in (row.owner_name, row.owner_name_en) if name)
 
 

@@ -89,7 +89,7 @@ class Hits:
 
 @runtime_checkable
 class Rarity(Protocol):
-    """How common a character gram is among the titles of the index."""
+    """How common grams and words are in the index."""
 
     @property
     def documents(self) -> int:
@@ -98,6 +98,10 @@ class Rarity(Protocol):
 
     def frequency(self, gram: str) -> int:
         """Number of titles holding the gram."""
+        ...
+
+    def mentions(self, word: str) -> int:
+        """Number of entries whose whole text holds the word."""
         ...
 
 

@@ -23,12 +23,13 @@ _HAN_RUN = re.compile(f"[{_HAN}]+")
 _KEPT = re.compile(f"[{_HAN}]+|[^\\W_]+(?:[-.+#/][^\\W_]+)*[+#]*")
 _WORDLIKE = re.compile(r"[^\W_]")
 
-STOP_WORDS = frozenset(
+_STOPPED = (
     "的 了 和 与 及 或 在 对 是 为 等 中 其 以 之 于 由 从 并 且 而 也 都 就 被 把 将 向 该 此 各 个 种 一种 一个 "
     "这 那 有 可 能 可以 能够 以及 及其 或者 并且 通过 进行 具有 采用 所述 其中 包括 根据 基于 用于 使用 我们 他们 "
     "我 你 他 它 们 上 下 不 没有 如 等等 由于 因此 同时 目前 主要 相关 有关 实现 提供 "
-    "a an and are as at be by for from in into is it its of on or that the this to was were with".split()
+    "a an and are as at be by for from in into is it its of on or that the this to was were with"
 )
+STOP_WORDS = frozenset(_STOPPED.split())
 
 
 def fold(text: str) -> str:

@@ -1,0 +1,77 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matching import text
+
+
+def joined(segments: list[text.Segment]) -> str:
+    return "".join(segment.text for segment in segments)
+
+
+def marked(segments: list[text.Segment]) -> list[str]:
+    return [segment.text for segment in segments if segment.matched]
+
+
+class TestTerms:
+    def test_words_and_bigrams_without_stop_words(self) -> None:
+        found = text.terms("高效节能水泵的变频控制")
+        assert {"高效", "节能", "水泵", "变频", "控制"} <= set(found)
+        assert "效节" in found
+        assert "的" not in found
+        assert len(found) == len(set(found))
+
+    def test_full_width_and_case_meet(self) -> None:
+        assert text.terms("ＡＢＣ　Pump") == text.terms("abc pump")
+
+    def test_bigrams_do_not_cross_punctuation(self) -> None:
+        assert "泵电" not in text.bigrams("水泵，电机")
+
+    def test_repeats_are_kept_for_their_frequency(self) -> None:
+        assert text.terms("水泵 水泵").count("水泵") == 2
+
+    @given(st.text(max_size=200))
+    def test_a_term_never_holds_a_blank(self, written: str) -> None:
+        # The index splits at blanks: a term with one would be two others.
+        assert all(term and not any(c.isspace() for c in term) for term in text.terms(written))
+        assert all(gram and not any(c.isspace() for c in gram) for gram in text.grams(written))
+
+
+class TestCodes:
+    @pytest.mark.parametrize(
+        "written",
+        ["ZL200710308494.X", "CN 2007 1 0308494 . X", "200710308494x", "２００７１０３０８４９４Ｘ"],
+    )
+    def test_spellings_of_a_patent_number_meet(self, written: str) -> None:
+        assert text.code_key(written) == "200710308494X"
+
+    def test_a_patent_is_also_found_without_its_check_digit(self) -> None:
+        assert text.code_keys("200710308494.X") == ("200710308494X", "200710308494")
+
+    def test_words_are_no_codes(self) -> None:
+        assert not text.looks_like_code("水泵")
+        assert not text.looks_like_code("pump")
+        assert text.looks_like_code("F04D 29/42")
+
+
+class TestHighlight:
+    def test_marks_across_spellings_and_merges_neighbours(self) -> None:
+        segments = text.highlight("ＡＢＣ水泵的电机", ["abc", "水泵", "电机"])
+        assert marked(segments) == ["ＡＢＣ水泵", "电机"]
+
+    def test_latin_terms_match_whole_words_only(self) -> None:
+        assert marked(text.highlight("smart art", ["art"])) == ["art"]
+
+    def test_no_markup_is_made(self) -> None:
+        segments = text.highlight("<b>水泵</b>", ["水泵"])
+        assert joined(segments) == "<b>水泵</b>"
+
+    def test_excerpt_shows_where_the_words_are(self) -> None:
+        segments = text.excerpt("一" * 300 + "水泵" + "二" * 300, ["水泵"], 60)
+        assert marked(segments) == ["水泵"]
+        assert segments[0].text == segments[-1].text == "…"
+        assert len(joined(segments)) <= 62
+
+    @given(st.text(max_size=120), st.lists(st.text(max_size=4), max_size=5))
+    def test_the_pieces_are_the_text(self, written: str, wanted: list[str]) -> None:
+        assert joined(text.highlight(written, [text.fold(one) for one in wanted])) == written
