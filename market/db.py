@@ -176,14 +176,18 @@ def upsert(
         return 0
     connection = session.connection() if isinstance(session, Session) else session
     maker: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = maker(table)
-    if update:
-        statement = statement.on_conflict_do_update(
-            index_elements=list(key), set_={name: statement.excluded[name] for name in update}
-        )
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=list(key))
-    return int(connection.execute(statement, list(rows)).rowcount)
+    changed = 0
+    # One statement with many rows, in chunks: an executemany has no dependable row count.
+    for start in range(0, len(rows), 400):
+        statement = maker(table).values(list(rows[start : start + 400]))
+        if update:
+            statement = statement.on_conflict_do_update(
+                index_elements=list(key), set_={name: statement.excluded[name] for name in update}
+            )
+        else:
+            statement = statement.on_conflict_do_nothing(index_elements=list(key))
+        changed += connection.execute(statement).rowcount
+    return changed
 
 
 def for_update(statement: sa.Select[Any], session: Session | Connection, *, skip_locked: bool = False) -> Any:

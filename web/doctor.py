@@ -1,0 +1,66 @@
+"""The doctor: which adapters are real, which simulated, and whether each answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+import migrations
+from web.wiring import Parts
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found out about one part."""
+
+    part: str
+    adapter: str
+    real: bool
+    ok: bool
+    state: str
+
+
+def examine(parts: Parts) -> list[Check]:
+    """Ask every part. Never raises: what fails is a check that is not ok."""
+    found = [
+        _ask("database", parts.db.url.get_backend_name(), True, lambda: _database(parts)),
+        _ask("schema", "alembic", True, lambda: _schema(parts)),
+        _ask("search", type(parts.index).__name__, True, lambda: f"{parts.index.count()} documents"),
+        _ask("files", type(parts.files).__name__, True, lambda: _files(parts)),
+        _ask("rooms", type(parts.bus).__name__, True, lambda: "one process" if parts.db.is_sqlite else "ready"),
+        _ask("mail", type(parts.mailer).__name__, not parts.mailer.simulated, lambda: "ready"),
+        _ask("payments", type(parts.gateway).__name__, not parts.gateway.simulated, lambda: "ready"),
+    ]
+    return found
+
+
+def _ask(part: str, adapter: str, real: bool, question: Callable[[], str]) -> Check:
+    try:
+        return Check(part, adapter, real, True, question())
+    except Exception as error:
+        return Check(part, adapter, real, False, f"{type(error).__name__}: {error}".splitlines()[0])
+
+
+def _database(parts: Parts) -> str:
+    with parts.db.read() as session:
+        version = session.execute(
+            sa.text("SELECT sqlite_version()" if parts.db.is_sqlite else "SHOW server_version")
+        ).scalar_one()
+    return f"answers, version {version}"
+
+
+def _schema(parts: Parts) -> str:
+    at, wanted = migrations.current(parts.db), migrations.newest()
+    if at != wanted:
+        raise RuntimeError(f"at {at}, this version needs {wanted}: run `market migrate`")
+    return f"at {at}"
+
+
+def _files(parts: Parts) -> str:
+    content = b"doctor"
+    with parts.files.open(parts.files.put(content)) as file:
+        if file.read() != content:
+            raise RuntimeError("a stored file came back different")
+    return "writes and reads"
