@@ -177,7 +177,7 @@ def upsert(
     connection = session.connection() if isinstance(session, Session) else session
     maker: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     changed = 0
-    # One statement with many rows, in chunks: an executemany has no dependable row count.
+    # Rows are counted by what comes back: the drivers' row counts of upserts do not agree.
     for start in range(0, len(rows), 400):
         statement = maker(table).values(list(rows[start : start + 400]))
         if update:
@@ -186,7 +186,7 @@ def upsert(
             )
         else:
             statement = statement.on_conflict_do_nothing(index_elements=list(key))
-        changed += connection.execute(statement).rowcount
+        changed += len(connection.execute(statement.returning(table.c[key[0]])).all())
     return changed
 
 
