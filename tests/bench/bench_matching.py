@@ -1,6 +1,6 @@
 """How good matching and search are on judged data, and how fast; prints a table and one line of JSON.
 
-    python -m tests.bench.bench_matching PATH      (or MARKET_TEST_DATA=PATH)
+    make bench-matching DATA=PATH       (or MARKET_TEST_DATA=PATH)
 
 PATH holds bdci_demands.jsonl, bdci_achievements.jsonl, bdci_judgments.jsonl, csl_docs.jsonl and
 patents.jsonl (any may be absent; what it serves is then skipped, loudly). The data is not part of the
@@ -271,7 +271,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data", nargs="?", default=os.environ.get("MARKET_TEST_DATA", ""))
+    parser.add_argument(
+        "data", nargs="?", default=os.environ.get("DATA") or os.environ.get("MARKET_TEST_DATA", "")
+    )
     given = parser.parse_args().data
     if not given or not Path(given).is_dir():
         print(f"SKIPPED: no judged data at {given!r}; give a folder or set MARKET_TEST_DATA", file=sys.stderr)
