@@ -1,0 +1,294 @@
+"""The journal of a lot: append-only, gapless, hash-chained; and the lot row, the cache of its fold.
+
+Appending is always: `lock` the lots (sorted, so that two appenders cannot deadlock), `step` each command
+over the head in plain Python, `store` what came of it, all in one transaction that the *caller* begins
+and commits. On PostgreSQL the row lock is the arbiter between processes; on SQLite the write
+transaction itself. `lock` refuses a missing row by leaving it out; nothing is ever appended unlocked.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from auctions.errors import LotRefusal
+from auctions.models import Admission, AdmissionState, JournalEntry
+from auctions.models import Lot as LotRow
+from auctions.rules import events as e
+from auctions.rules.canonical import canonical, instant, iso, link
+from auctions.rules.commands import Command, PlaceBid
+from auctions.rules.decide import decide
+from auctions.rules.evolve import evolve
+from auctions.rules.refusal import Refusal, RefusalCode
+from auctions.rules.state import ENDED, Lot, LotState
+from auctions.rules.terms import Terms
+from market.db import Session, for_update, t
+
+LOT, ENTRY, ADMISSION = t(LotRow), t(JournalEntry), t(Admission)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One journal entry. `body` is the stored text, `data` the same parsed."""
+
+    lot_id: int
+    seq: int
+    kind: str
+    at: dt.datetime
+    body: str
+    prev_hash: str
+    hash: str
+    data: dict[str, Any]
+    actor_person_id: int | None = None
+    client_bid_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A lot at the end of its journal, under lock."""
+
+    lot: Lot
+    hash: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a lot ended. `state` is sold, passed_in, withdrawn, cancelled or defaulted."""
+
+    state: LotState
+    reason: str
+    winner_alias: int | None
+    winner_organisation_id: int | None
+    hammer_fen: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a command came to: the entries it adds and the head after them."""
+
+    head: Head
+    entries: tuple[Entry, ...]
+
+
+def lock(connection: Connection, lot_ids: Collection[int]) -> dict[int, Head]:
+    """Lock lots, in the order of their ids, and read their heads. Missing lots are left out."""
+    c = LOT.c
+    statement = (
+        sa.select(c.id, c.title, c.terms, c.fold, c.head_hash)
+        .where(c.id.in_(sorted(set(lot_ids))))
+        .order_by(c.id)
+    )
+    heads: dict[int, Head] = {}
+    for row in connection.execute(for_update(statement, connection)):
+        terms = Terms.from_private(row.terms)
+        lot = Lot.from_fold(row.id, terms, row.fold)
+        heads[row.id] = Head(lot, row.head_hash or terms.hash(), row.title)
+    return heads
+
+
+def aliases(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """(lot, person) → alias, of those who hold an admission now."""
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    c = ADMISSION.c
+    rows = connection.execute(
+        sa.select(c.lot_id, c.person_id, c.alias).where(
+            c.lot_id.in_(sorted({lot for lot, _ in wanted})),
+            c.person_id.in_(sorted({person for _, person in wanted})),
+            c.state == AdmissionState.ADMITTED.value,
+            c.alias.is_not(None),
+        )
+    )
+    return {(row.lot_id, row.person_id): row.alias for row in rows}
+
+
+def step(head: Head, command: Command, clock: dt.datetime) -> Step | Refusal:
+    """Decide a command over a head and write its entries. Pure; `clock` is a reading of the clock."""
+    now = head.lot.time(clock)
+    decision = decide(head.lot, command, now)
+    if isinstance(decision, Refusal):
+        return decision
+    client_id = command.client_bid_id if isinstance(command, PlaceBid) else None
+    lot, prev, entries = head.lot, head.hash, []
+    for event in decision:
+        lot = evolve(lot, event, now)
+        entry = _entry(lot, event, now, prev, command.person_id, client_id)
+        entries.append(entry)
+        prev = entry.hash
+    return Step(Head(lot, prev, head.title), tuple(entries))
+
+
+def _entry(
+    lot: Lot, event: e.Event, at: dt.datetime, prev: str, person_id: int | None, client_id: str | None
+) -> Entry:
+    assert lot.ends_at is not None
+    data = e.to_data(event)
+    data["v"] = 1
+    data["lot"] = lot.lot_id
+    data["seq"] = lot.seq
+    data["kind"] = event.kind.value
+    data["at"] = iso(at)
+    data["state"] = lot.state.value
+    data["ends_at"] = iso(lot.ends_at)
+    body = canonical(data)
+    return Entry(
+        lot.lot_id,
+        lot.seq,
+        event.kind.value,
+        at,
+        body,
+        prev,
+        link(prev, body),
+        data,
+        person_id,
+        client_id,
+    )
+
+
+_UPDATE = (
+    sa.update(LOT)
+    .where(LOT.c.id == sa.bindparam("b_id"))
+    .values(
+        {
+            name: sa.bindparam(f"b_{name}")
+            for name in (
+                "state",
+                "terms_hash",
+                "fold",
+                "head_seq",
+                "head_hash",
+                "price_fen",
+                "leader",
+                "bid_count",
+                "opens_at",
+                "ends_at",
+                "next_due_at",
+                "winner_alias",
+                "hammer_fen",
+                "closed_at",
+            )
+        }
+    )
+)
+
+
+def store(
+    connection: Connection, heads: Collection[Head], entries: Sequence[Entry]
+) -> list[tuple[int, Outcome]]:
+    """Write entries and the heads they led to; returns the lots that ended by them, with outcomes."""
+    if not entries:
+        return []
+    connection.execute(
+        sa.insert(ENTRY),
+        [
+            {
+                "lot_id": entry.lot_id,
+                "seq": entry.seq,
+                "kind": entry.kind,
+                "at": entry.at,
+                "body": entry.body,
+                "prev_hash": entry.prev_hash,
+                "hash": entry.hash,
+                "actor_person_id": entry.actor_person_id,
+                "client_bid_id": entry.client_bid_id,
+            }
+            for entry in entries
+        ],
+    )
+    connection.execute(_UPDATE, [_columns(head) for head in heads])
+    ended = []
+    for entry in entries:
+        if entry.kind == e.Kind.ANNOUNCED:
+            connection.execute(sa.update(LOT).where(LOT.c.id == entry.lot_id).values(published_at=entry.at))
+        elif LotState(entry.data["state"]) in ENDED and entry.kind in _ENDING:
+            outcome = _outcome(connection, entry)
+            ended.append((entry.lot_id, outcome))
+    return ended
+
+
+_ENDING = {e.Kind.CLOSED, e.Kind.WITHDRAWN, e.Kind.CANCELLED, e.Kind.DEFAULTED}
+
+
+def _outcome(connection: Connection, entry: Entry) -> Outcome:
+    if entry.kind == e.Kind.DEFAULTED:
+        # The row keeps who had won: the default is theirs.
+        c = LOT.c
+        row = connection.execute(
+            sa.select(c.winner_alias, c.winner_organisation_id, c.hammer_fen).where(c.id == entry.lot_id)
+        ).one()
+        return Outcome(LotState.DEFAULTED, entry.data["reason"], *row)
+    winner = entry.data.get("winner")
+    organisation_id = None
+    if winner is not None:
+        c = ADMISSION.c
+        organisation_id = connection.execute(
+            sa.select(c.organisation_id).where(c.lot_id == entry.lot_id, c.alias == winner)
+        ).scalar_one()
+    reason = entry.data["reason"] if entry.kind == e.Kind.CLOSED else entry.kind
+    connection.execute(
+        sa.update(LOT)
+        .where(LOT.c.id == entry.lot_id)
+        .values(winner_organisation_id=organisation_id, close_reason=reason)
+    )
+    return Outcome(
+        LotState(entry.data["state"]),
+        entry.data["reason"],
+        winner,
+        organisation_id,
+        entry.data.get("hammer_fen"),
+    )
+
+
+def _columns(head: Head) -> dict[str, Any]:
+    lot = head.lot
+    return {
+        "b_id": lot.lot_id,
+        "b_state": lot.state.value,
+        "b_terms_hash": lot.terms.hash(),
+        "b_fold": lot.fold(),
+        "b_head_seq": lot.seq,
+        "b_head_hash": head.hash,
+        "b_price_fen": lot.price_fen,
+        "b_leader": lot.leader,
+        "b_bid_count": lot.bid_count,
+        "b_opens_at": lot.opens_at,
+        "b_ends_at": lot.ends_at,
+        "b_next_due_at": lot.next_due_at,
+        "b_winner_alias": lot.winner,
+        "b_hammer_fen": lot.hammer_fen,
+        "b_closed_at": lot.closed_at,
+    }
+
+
+def apply(session: Session, command: Command, now: dt.datetime) -> Step:
+    """Lock one lot, decide one command and store it in the caller's transaction.
+
+    For what belongs to a larger transaction (publication, admission with its deposit). Bids and
+    whatever happens while a lot is open go through the writer. Call it late: it holds the lot's lock
+    until the transaction ends. Raises LotRefusal.
+    """
+    session.flush()
+    connection = session.connection()
+    head = lock(connection, [command.lot_id]).get(command.lot_id)
+    if head is None:
+        raise LotRefusal(Refusal(RefusalCode.NO_SUCH_LOT, 0))
+    result = step(head, command, now)
+    if isinstance(result, Refusal):
+        raise LotRefusal(result)
+    store(connection, [result.head], result.entries)
+    return result
+
+
+def replay(lot_id: int, terms: Terms, bodies: Iterable[dict[str, Any]]) -> Lot:
+    """The fold of a journal from its parsed bodies, in order of seq."""
+    lot = Lot.draft(lot_id, terms)
+    for body in bodies:
+        lot = evolve(lot, e.from_data(body["kind"], body), instant(body["at"]))
+    return lot

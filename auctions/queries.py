@@ -1,0 +1,611 @@
+"""Reads: what pages, rooms, exports and the timekeeper need. Each names how many statements it makes.
+
+Nothing here shows a reserve before the close, nor who is behind an alias, save where the docstring says
+so; callers check rights for those.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from auctions import protocol
+from auctions.journal import Entry
+from auctions.models import Admission, AdmissionState, BidAnswer, JournalEntry, Lot, Sale
+from auctions.rules.canonical import canonical, maybe_iso
+from auctions.rules.events import Kind
+from auctions.rules.formats.english import minimum_after
+from auctions.rules.state import ENDED, LotState
+from auctions.rules.terms import Terms
+from market.db import Session, t
+from market.errors import NotFound
+from market.parties.models import Organisation, Person
+
+LOT, SALE, ENTRY, ADMISSION, ANSWER = t(Lot), t(Sale), t(JournalEntry), t(Admission), t(BidAnswer)
+ORGANISATION, PERSON = t(Organisation), t(Person)
+
+
+@dataclass(frozen=True, slots=True)
+class LotCard:
+    """A lot as lists show it. `price_fen` is None before the first bid."""
+
+    id: int
+    number: int
+    title: str
+    state: LotState
+    result_id: int
+    sale_id: int | None
+    seller_organisation_id: int
+    seller_name: str
+    start_fen: int
+    deposit_fen: int
+    price_fen: int | None
+    bid_count: int
+    opens_at: dt.datetime
+    ends_at: dt.datetime
+    hammer_fen: int | None
+    close_reason: str | None
+    closed_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LotDetail:
+    """A lot's page. `terms` are the public ones (`Terms.public()`).
+
+    `winner_organisation_id` and `winner_name` are set only once the lot is sold or defaulted.
+    """
+
+    card: LotCard
+    sale_title: str | None
+    terms: Mapping[str, Any]
+    terms_hash: str
+    epoch: str
+    head_seq: int
+    head_hash: str
+    leader: int | None
+    next_fen: int | None
+    step_fen: int
+    hard_end: dt.datetime | None
+    bidders_admitted: int
+    outcome: Mapping[str, Any] | None
+    winner_organisation_id: int | None
+    winner_name: str | None
+    published_at: dt.datetime | None
+    created_by: int | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLine:
+    """A journal entry for a page; `data` is the parsed body."""
+
+    seq: int
+    kind: Kind
+    at: dt.datetime
+    hash: str
+    prev_hash: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AdmissionLine:
+    """An admission with names. For staff, and for the bidder's own."""
+
+    id: int
+    lot_id: int
+    lot_title: str
+    lot_state: LotState
+    organisation_id: int
+    organisation_name: str
+    person_id: int
+    person_name: str
+    state: AdmissionState
+    alias: int | None
+    priority: int | None
+    deposit_id: int | None
+    reason: str
+    requested_at: dt.datetime
+    admitted_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SaleCard:
+    """A session of an auction with the number of its published lots."""
+
+    id: int
+    title: str
+    introduction: str
+    organiser_organisation_id: int | None
+    organiser_name: str | None
+    starts_at: dt.datetime
+    lot_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BidAnswerLine:
+    """A person's own bid answer with its signed receipt."""
+
+    client_bid_id: str
+    accepted: bool
+    seq: int
+    at: dt.datetime
+    receipt: Mapping[str, Any]
+
+
+_CARD = (
+    LOT.c.id,
+    LOT.c.number,
+    LOT.c.title,
+    LOT.c.state,
+    LOT.c.result_id,
+    LOT.c.sale_id,
+    LOT.c.seller_organisation_id,
+    ORGANISATION.c.name.label("seller_name"),
+    LOT.c.start_fen,
+    LOT.c.deposit_fen,
+    LOT.c.price_fen,
+    LOT.c.bid_count,
+    LOT.c.opens_at,
+    LOT.c.ends_at,
+    LOT.c.hammer_fen,
+    LOT.c.close_reason,
+    LOT.c.closed_at,
+)
+
+
+def _card(row: Any) -> LotCard:
+    return LotCard(
+        row.id,
+        row.number,
+        row.title,
+        LotState(row.state),
+        *(getattr(row, column.name) for column in _CARD[4:]),
+    )
+
+
+def list_lots(
+    session: Session,
+    *,
+    states: Collection[LotState] | None = None,
+    sale_id: int | None = None,
+    result_id: int | None = None,
+    seller_organisation_ids: Collection[int] | None = None,
+    drafts: bool = False,
+    limit: int = 20,
+    offset: int = 0,
+) -> tuple[list[LotCard], int]:
+    """Lots and how many there are in all. Two statements.
+
+    Open and upcoming ones come by what happens next, ended ones latest first; `drafts` must be asked for.
+    """
+    where: list[Any] = []
+    if states is not None:
+        where.append(LOT.c.state.in_([state.value for state in states]))
+    if not drafts:
+        where.append(LOT.c.state != LotState.DRAFT.value)
+    if sale_id is not None:
+        where.append(LOT.c.sale_id == sale_id)
+    if result_id is not None:
+        where.append(LOT.c.result_id == result_id)
+    if seller_organisation_ids is not None:
+        where.append(LOT.c.seller_organisation_id.in_(list(seller_organisation_ids)))
+    total = session.execute(sa.select(sa.func.count()).select_from(LOT).where(*where)).scalar_one()
+    ended = LOT.c.state.in_([state.value for state in ENDED])
+    order: list[Any]
+    if sale_id is not None:
+        order = [LOT.c.number, LOT.c.id]
+    elif states is not None and set(states) <= ENDED:
+        order = [LOT.c.closed_at.desc(), LOT.c.id.desc()]
+    else:
+        order = [
+            sa.case((ended, 1), else_=0),
+            LOT.c.next_due_at.is_(None),
+            LOT.c.next_due_at,
+            LOT.c.id.desc(),
+        ]
+    rows = session.execute(
+        sa.select(*_CARD)
+        .join_from(LOT, ORGANISATION, LOT.c.seller_organisation_id == ORGANISATION.c.id)
+        .where(*where)
+        .order_by(*order)
+        .limit(limit)
+        .offset(offset)
+    )
+    return [_card(row) for row in rows], total
+
+
+def count_by_state(session: Session) -> dict[LotState, int]:
+    """How many lots stand in each state. One statement."""
+    rows = session.execute(sa.select(LOT.c.state, sa.func.count()).group_by(LOT.c.state))
+    counts = dict.fromkeys(LotState, 0)
+    counts.update({LotState(state): count for state, count in rows})
+    return counts
+
+
+def lot_detail(session: Session, lot_id: int, *, draft: bool = False) -> LotDetail:
+    """A lot's page. Two statements. Raises NotFound, also for a draft unless `draft` is given."""
+    winner = ORGANISATION.alias("winner")
+    row = session.execute(
+        sa.select(
+            *_CARD,
+            LOT.c.terms,
+            LOT.c.terms_hash,
+            LOT.c.fold,
+            LOT.c.head_seq,
+            LOT.c.head_hash,
+            LOT.c.leader,
+            LOT.c.winner_organisation_id,
+            LOT.c.published_at,
+            LOT.c.created_by,
+            LOT.c.version,
+            SALE.c.title.label("sale_title"),
+            winner.c.name.label("winner_name"),
+        )
+        .join_from(LOT, ORGANISATION, LOT.c.seller_organisation_id == ORGANISATION.c.id)
+        .outerjoin(SALE, LOT.c.sale_id == SALE.c.id)
+        .outerjoin(winner, LOT.c.winner_organisation_id == winner.c.id)
+        .where(LOT.c.id == lot_id)
+    ).one_or_none()
+    if row is None or (row.state == LotState.DRAFT and not draft):
+        raise NotFound(subject="lot")
+    terms = Terms.from_private(row.terms)
+    closed = _latest(session, lot_id, [Kind.CLOSED])
+    hard_end = row.fold.get("hard_end") if row.fold else maybe_iso(terms.hard_end)
+    base = terms.start_fen if row.price_fen is None else row.price_fen
+    return LotDetail(
+        card=_card(row),
+        sale_title=row.sale_title,
+        terms=terms.public(),
+        terms_hash=row.terms_hash or terms.hash(),
+        epoch=epoch(row.terms_hash),
+        head_seq=row.head_seq,
+        head_hash=row.head_hash,
+        leader=row.leader,
+        next_fen=minimum_after(terms, row.price_fen),
+        step_fen=terms.step(base),
+        hard_end=dt.datetime.fromisoformat(hard_end) if hard_end else None,
+        bidders_admitted=len(row.fold.get("admitted", [])),
+        outcome=protocol.outcome(closed) if closed else None,
+        winner_organisation_id=row.winner_organisation_id,
+        winner_name=row.winner_name,
+        published_at=row.published_at,
+        created_by=row.created_by,
+        version=row.version,
+    )
+
+
+def private_terms(session: Session, lot_id: int) -> Terms:
+    """The terms with the reserve: for the form of a draft, and for those who may see it. One statement."""
+    value = session.execute(sa.select(LOT.c.terms).where(LOT.c.id == lot_id)).scalar_one_or_none()
+    if value is None:
+        raise NotFound(subject="lot")
+    return Terms.from_private(value)
+
+
+def epoch(terms_hash: str) -> str:
+    """The incarnation of a lot's journal: a client that holds another one must take a new snapshot."""
+    return terms_hash[:16]
+
+
+_NOTICES = (
+    Kind.ANNOUNCEMENT,
+    Kind.PAUSED,
+    Kind.SUSPENDED,
+    Kind.RESUMED,
+    Kind.WITHDRAWN,
+    Kind.CANCELLED,
+    Kind.DEFAULTED,
+)
+
+
+def _latest(session: Session, lot_id: int, kinds: Sequence[Kind]) -> dict[str, Any] | None:
+    body = session.execute(
+        sa.select(ENTRY.c.body)
+        .where(ENTRY.c.lot_id == lot_id, ENTRY.c.kind.in_([kind.value for kind in kinds]))
+        .order_by(ENTRY.c.seq.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return None if body is None else json.loads(body)
+
+
+@dataclass(frozen=True, slots=True)
+class RoomState:
+    """What a room starts from: the public view at a seq, and the terms to encode later events with."""
+
+    lot_id: int
+    epoch: str
+    seq: int
+    hash: str
+    view: dict[str, Any]
+    terms: Terms
+
+
+def room_state(session: Session, lot_id: int) -> RoomState:
+    """A published lot as its room shows it, read at one seq. Four statements. Raises NotFound.
+
+    The head is read first and everything else only up to it, so that a concurrent commit between the
+    statements (PostgreSQL's READ COMMITTED) cannot mix two instants.
+    """
+    row = session.execute(sa.select(LOT).where(LOT.c.id == lot_id)).one_or_none()
+    if row is None or row.state == LotState.DRAFT:
+        raise NotFound(subject="lot")
+    terms, fold = Terms.from_private(row.terms), row.fold
+    bodies = session.execute(
+        sa.select(ENTRY.c.seq, ENTRY.c.body)
+        .where(ENTRY.c.lot_id == lot_id, ENTRY.c.kind == Kind.BID_ACCEPTED.value, ENTRY.c.seq <= row.head_seq)
+        .order_by(ENTRY.c.seq.desc())
+        .limit(protocol.RECENT_BIDS)
+    ).all()
+    recent = []
+    for seq, body in bodies:
+        data = json.loads(body)
+        recent.append(protocol.bid_line(seq, data["at"], data))
+    last = _latest_upto(session, lot_id, _NOTICES, row.head_seq)
+    notice = None if last is None else last.get("text", last.get("reason"))
+    closed = _latest_upto(session, lot_id, [Kind.CLOSED], row.head_seq)
+    price = fold["price_fen"]
+    view = {
+        "v": protocol.VERSION,
+        "lot_id": lot_id,
+        "title": row.title,
+        "state": fold["state"],
+        "currency": terms.currency,
+        "start_fen": terms.start_fen,
+        "price_fen": price,
+        "leader": fold["leader"],
+        "bid_count": fold["bid_count"],
+        "next_fen": minimum_after(terms, price),
+        "step_fen": terms.step(terms.start_fen if price is None else price),
+        "opens_at": fold["opens_at"],
+        "ends_at": fold["ends_at"],
+        "hard_end": fold["hard_end"],
+        "window_s": terms.window_s,
+        "extension_s": terms.extension_s,
+        "has_reserve": terms.has_reserve,
+        "bidders_admitted": len(fold["admitted"]),
+        "recent": recent,
+        "notice": notice,
+        "outcome": protocol.outcome(closed) if closed else None,
+        "terms_hash": row.terms_hash,
+    }
+    return RoomState(lot_id, epoch(row.terms_hash), row.head_seq, row.head_hash, view, terms)
+
+
+def _latest_upto(session: Session, lot_id: int, kinds: Sequence[Kind], seq: int) -> dict[str, Any] | None:
+    body = session.execute(
+        sa.select(ENTRY.c.body)
+        .where(
+            ENTRY.c.lot_id == lot_id,
+            ENTRY.c.kind.in_([kind.value for kind in kinds]),
+            ENTRY.c.seq <= seq,
+        )
+        .order_by(ENTRY.c.seq.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return None if body is None else json.loads(body)
+
+
+def entries_after(session: Session, lot_id: int, seq: int, limit: int = 500) -> list[Entry]:
+    """Journal entries later than a seq, in order. One statement."""
+    c = ENTRY.c
+    rows = session.execute(
+        sa.select(c.lot_id, c.seq, c.kind, c.at, c.body, c.prev_hash, c.hash)
+        .where(c.lot_id == lot_id, c.seq > seq)
+        .order_by(c.seq)
+        .limit(limit)
+    )
+    return [Entry(*row, json.loads(row.body)) for row in rows]
+
+
+def journal_page(session: Session, lot_id: int, *, after_seq: int = 0, limit: int = 100) -> list[JournalLine]:
+    """A page of the public journal. One statement."""
+    return [
+        JournalLine(entry.seq, Kind(entry.kind), entry.at, entry.hash, entry.prev_hash, entry.data)
+        for entry in entries_after(session, lot_id, after_seq, limit)
+    ]
+
+
+def export_journal(session: Session, lot_id: int, *, openings: bool = False) -> Iterator[str]:
+    """A lot's journal as JSON Lines (each with its line end), for `auctions.verify` and for the public.
+
+    The first line holds the public terms as the very text that was hashed. With `openings`, lines follow
+    the entries that open the admissions' commitments (who was behind each alias): only for those who may
+    see that, and only once the lot has ended. Raises NotFound.
+    """
+    c = LOT.c
+    row = session.execute(
+        sa.select(c.id, c.title, c.state, c.terms, c.terms_hash, c.head_seq).where(c.id == lot_id)
+    ).one_or_none()
+    if row is None or row.state == LotState.DRAFT:
+        raise NotFound(subject="lot")
+    first = {
+        "type": "terms",
+        "v": 1,
+        "lot": row.id,
+        "title": row.title,
+        "terms": Terms.from_private(row.terms).canonical(),
+        "terms_hash": row.terms_hash,
+    }
+    yield canonical(first) + "\n"
+    seq = 0
+    while seq < row.head_seq:
+        entries = entries_after(session, lot_id, seq, min(500, row.head_seq - seq))
+        if not entries:
+            break
+        for entry in entries:
+            line = {
+                "type": "entry",
+                "seq": entry.seq,
+                "prev_hash": entry.prev_hash,
+                "hash": entry.hash,
+                "body": entry.body,
+            }
+            yield canonical(line) + "\n"
+        seq = entries[-1].seq
+    if openings and LotState(row.state) in ENDED:
+        a = ADMISSION.c
+        for opening in session.execute(
+            sa.select(a.alias, a.organisation_id, a.person_id, a.nonce)
+            .where(a.lot_id == lot_id, a.alias.is_not(None))
+            .order_by(a.alias)
+        ):
+            yield canonical({"type": "opening", **opening._mapping}) + "\n"
+
+
+_ADMISSION = (
+    ADMISSION.c.id,
+    ADMISSION.c.lot_id,
+    LOT.c.title.label("lot_title"),
+    LOT.c.state.label("lot_state"),
+    ADMISSION.c.organisation_id,
+    ORGANISATION.c.name.label("organisation_name"),
+    ADMISSION.c.person_id,
+    PERSON.c.name.label("person_name"),
+    ADMISSION.c.state,
+    ADMISSION.c.alias,
+    ADMISSION.c.priority,
+    ADMISSION.c.deposit_id,
+    ADMISSION.c.reason,
+    ADMISSION.c.requested_at,
+    ADMISSION.c.admitted_at,
+)
+
+
+def _admissions(session: Session, *where: Any) -> list[AdmissionLine]:
+    rows = session.execute(
+        sa.select(*_ADMISSION)
+        .join_from(ADMISSION, LOT, ADMISSION.c.lot_id == LOT.c.id)
+        .join(ORGANISATION, ADMISSION.c.organisation_id == ORGANISATION.c.id)
+        .join(PERSON, ADMISSION.c.person_id == PERSON.c.id)
+        .where(*where)
+        .order_by(ADMISSION.c.requested_at, ADMISSION.c.id)
+    )
+    lines = []
+    for row in rows:
+        values = dict(row._mapping)
+        values["lot_state"] = LotState(values["lot_state"])
+        values["state"] = AdmissionState(values["state"])
+        lines.append(AdmissionLine(**values))
+    return lines
+
+
+def admissions_of_lot(
+    session: Session, lot_id: int, *, state: AdmissionState | None = None
+) -> list[AdmissionLine]:
+    """Who asked to bid, with names: for staff. One statement."""
+    where = [ADMISSION.c.lot_id == lot_id]
+    if state is not None:
+        where.append(ADMISSION.c.state == state.value)
+    return _admissions(session, *where)
+
+
+def admissions_waiting(session: Session) -> list[AdmissionLine]:
+    """Every request not yet answered, oldest first: for staff. One statement."""
+    return _admissions(session, ADMISSION.c.state == AdmissionState.REQUESTED.value)
+
+
+def admissions_of_person(session: Session, person_id: int) -> list[AdmissionLine]:
+    """A person's own admissions in all lots. One statement."""
+    return _admissions(session, ADMISSION.c.person_id == person_id)
+
+
+def my_admission(session: Session, lot_id: int, person_id: int) -> AdmissionLine | None:
+    """A person's own admission in a lot, if any. One statement."""
+    lines = _admissions(session, ADMISSION.c.lot_id == lot_id, ADMISSION.c.person_id == person_id)
+    return lines[0] if lines else None
+
+
+def admission_of_organisation(session: Session, lot_id: int, organisation_id: int) -> AdmissionLine | None:
+    """An organisation's admission in a lot, if any: for deposits that arrive. One statement."""
+    lines = _admissions(session, ADMISSION.c.lot_id == lot_id, ADMISSION.c.organisation_id == organisation_id)
+    return lines[0] if lines else None
+
+
+def bid_answers(session: Session, lot_id: int, person_id: int, limit: int = 200) -> list[BidAnswerLine]:
+    """A person's own answers in a lot, latest first. One statement."""
+    c = ANSWER.c
+    rows = session.execute(
+        sa.select(c.client_bid_id, c.accepted, c.seq, c.at, c.answer)
+        .where(c.lot_id == lot_id, c.person_id == person_id)
+        .order_by(c.at.desc())
+        .limit(limit)
+    )
+    return [BidAnswerLine(*row) for row in rows]
+
+
+def list_sales(session: Session, *, limit: int = 20, offset: int = 0) -> list[SaleCard]:
+    """Sessions of auctions, latest first, with their lots counted. One statement."""
+    return _sales(session, limit, offset)
+
+
+def sale_card(session: Session, sale_id: int) -> SaleCard:
+    """One session of an auction. One statement. Raises NotFound."""
+    cards = _sales(session, 1, 0, SALE.c.id == sale_id)
+    if not cards:
+        raise NotFound(subject="sale")
+    return cards[0]
+
+
+def _sales(session: Session, limit: int, offset: int, *where: Any) -> list[SaleCard]:
+    lots = (
+        sa.select(sa.func.count())
+        .select_from(LOT)
+        .where(LOT.c.sale_id == SALE.c.id, LOT.c.state != LotState.DRAFT.value)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        sa.select(
+            SALE.c.id,
+            SALE.c.title,
+            SALE.c.introduction,
+            SALE.c.organiser_organisation_id,
+            ORGANISATION.c.name,
+            SALE.c.starts_at,
+            lots,
+        )
+        .join_from(SALE, ORGANISATION, SALE.c.organiser_organisation_id == ORGANISATION.c.id, isouter=True)
+        .where(*where)
+        .order_by(SALE.c.starts_at.desc(), SALE.c.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    return [SaleCard(*row) for row in rows]
+
+
+def heads(session: Session, lot_ids: Collection[int]) -> dict[int, int]:
+    """Lot → head seq. One statement."""
+    if not lot_ids:
+        return {}
+    rows = session.execute(sa.select(LOT.c.id, LOT.c.head_seq).where(LOT.c.id.in_(sorted(lot_ids))))
+    return {row.id: row.head_seq for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A lot that the timekeeper must move on."""
+
+    lot_id: int
+    state: LotState
+    due_at: dt.datetime
+
+
+def due(session: Session, now: dt.datetime, limit: int = 200) -> list[Due]:
+    """Lots whose time has come, the longest overdue first. One statement."""
+    c = LOT.c
+    rows = session.execute(
+        sa.select(c.id, c.state, c.next_due_at)
+        .where(c.next_due_at <= now)
+        .order_by(c.next_due_at, c.id)
+        .limit(limit)
+    )
+    return [Due(row.id, LotState(row.state), row.next_due_at) for row in rows]
+
+
+def next_due(session: Session) -> dt.datetime | None:
+    """The next instant at which some lot must be moved on. One statement."""
+    return session.execute(sa.select(sa.func.min(LOT.c.next_due_at))).scalar_one()

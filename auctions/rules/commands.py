@@ -1,0 +1,120 @@
+"""What can be asked of a lot.
+
+A command names its lot and, where a person stands behind it, that person. Nothing here is trusted:
+`decide` judges every command against the state, and answers each with events or a refusal.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Something asked of a lot; `person_id` is None for the timekeeper and the command line."""
+
+    lot_id: int
+    person_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publish(Command):
+    """Announce a draft lot and freeze its terms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRegistration(Command):
+    """Begin to admit bidders (timekeeper)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admit(Command):
+    """Admit a bidder. `alias` is given only to one who was admitted before."""
+
+    organisation_id: int
+    bidder_person_id: int
+    is_staff: bool
+    deposit_fen: int
+    commitment: str
+    alias: int | None = None
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeAdmission(Command):
+    """Take a bidder's admission back."""
+
+    alias: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open(Command):
+    """Begin the bidding (timekeeper)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceBid(Command):
+    """A bid. `received_at` is the server's clock at its arrival, and is what the deadline judges.
+
+    `client_bid_id` is made by the bidder's program before sending and kept there: the same id always
+    gets the same answer. `alias` is filled in by the journal from `person_id`; None means not admitted.
+    """
+
+    client_bid_id: str
+    amount_fen: int
+    received_at: dt.datetime
+    alias: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause(Command):
+    """Stop the bidding for a moment (暂停)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspend(Command):
+    """Stop the lot until a matter is settled (中止)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume(Command):
+    """Go on after a pause or suspension."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw(Command):
+    """Take the lot back before any bid (撤拍)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel(Command):
+    """End the lot without an outcome."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Close(Command):
+    """End the bidding and find the outcome (timekeeper)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announce(Command):
+    """Tell the room something."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordDefault(Command):
+    """Record that the winner did not sign or pay (悔拍)."""
+
+    reason: str

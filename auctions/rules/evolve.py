@@ -1,0 +1,127 @@
+"""What is true after an event."""
+
+# ruff: noqa: ARG001  (every handler has one signature, whatever it needs of it)
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from functools import singledispatch
+from typing import Any
+
+from auctions.rules import events as e
+from auctions.rules.state import Lot, LotState
+
+
+def evolve(lot: Lot, event: e.Event, at: dt.datetime) -> Lot:
+    """The lot after its next entry. Trusts the event: rules are judged in `decide` and in `verify`."""
+    seq = lot.seq + 1
+    changes = _changes(event, lot, seq, at)
+    if "state" in changes and changes["state"] is not lot.state:
+        changes["state_seq"] = seq
+    return replace(lot, seq=seq, last_at=at, **changes)
+
+
+@singledispatch
+def _changes(event: e.Event, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    raise TypeError(type(event))
+
+
+@_changes.register
+def _(event: e.Announced, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {"state": LotState.ANNOUNCED}
+
+
+@_changes.register
+def _(event: e.RegistrationOpened, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {"state": LotState.REGISTRATION}
+
+
+@_changes.register
+def _(event: e.BidderAdmitted, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {
+        "admitted": {**lot.admitted, event.alias: event.priority},
+        "alias_count": max(lot.alias_count, event.alias),
+    }
+
+
+@_changes.register
+def _(event: e.AdmissionRevoked, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {"admitted": {alias: rank for alias, rank in lot.admitted.items() if alias != event.alias}}
+
+
+@_changes.register
+def _(event: e.Opened, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {"state": LotState.LIVE, "opens_at": at, "ends_at": event.ends_at, "hard_end": event.hard_end}
+
+
+@_changes.register
+def _(event: e.BidAccepted, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    extended = lot.ends_at is not None and event.ends_at > lot.ends_at
+    return {
+        "state": LotState.EXTENDING if extended else lot.state,
+        "price_fen": event.amount_fen,
+        "leader": event.alias,
+        "leader_seq": seq,
+        "bid_count": lot.bid_count + 1,
+        "bidders": lot.bidders if event.alias in lot.bidders else (*lot.bidders, event.alias),
+        "ends_at": event.ends_at,
+    }
+
+
+@_changes.register
+def _(event: e.Paused, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {"state": LotState.PAUSED, "stopped_at": at, "stopped_from": lot.state}
+
+
+@_changes.register
+def _(event: e.Suspended, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    if lot.state is LotState.PAUSED:
+        return {"state": LotState.SUSPENDED}
+    return {"state": LotState.SUSPENDED, "stopped_at": at, "stopped_from": lot.state}
+
+
+@_changes.register
+def _(event: e.Resumed, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {
+        "state": lot.stopped_from,
+        "stopped_at": None,
+        "stopped_from": None,
+        "opens_at": event.opens_at,
+        "ends_at": event.ends_at,
+        "hard_end": event.hard_end,
+    }
+
+
+@_changes.register
+def _(event: e.OutageExtended, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {"state": LotState.EXTENDING, "ends_at": event.ends_at, "hard_end": event.hard_end}
+
+
+@_changes.register
+def _(event: e.Announcement, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {}
+
+
+@_changes.register
+def _(event: e.Closed, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {
+        "state": LotState.PASSED_IN if event.winner is None else LotState.SOLD,
+        "winner": event.winner,
+        "hammer_fen": event.hammer_fen,
+        "closed_at": at,
+    }
+
+
+@_changes.register
+def _(event: e.Withdrawn, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {"state": LotState.WITHDRAWN, "closed_at": at}
+
+
+@_changes.register
+def _(event: e.Cancelled, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {"state": LotState.CANCELLED, "closed_at": at}
+
+
+@_changes.register
+def _(event: e.Defaulted, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {"state": LotState.DEFAULTED}

@@ -1,0 +1,41 @@
+"""What differs between auction formats. A format is one module with the functions of `Rules`.
+
+To add one: write `formats/<name>.py`, give `Format` a value, enter it in `RULES`, and teach
+`auctions/verify.py` the same rules a second time, independently.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Protocol
+
+from auctions.rules.commands import PlaceBid
+from auctions.rules.events import Closed, Event
+from auctions.rules.formats import english
+from auctions.rules.refusal import Refusal
+from auctions.rules.state import Lot
+from auctions.rules.terms import Format
+
+
+class Rules(Protocol):
+    """What a format decides."""
+
+    def decide_bid(self, lot: Lot, bid: PlaceBid, now: dt.datetime) -> tuple[Event, ...] | Refusal:
+        """Judge the amount. The bidder is admitted, the lot takes bids, and the end has not come."""
+        ...
+
+    def outcome(self, lot: Lot) -> Closed:
+        """Who won, if anyone, when the lot closes now."""
+        ...
+
+    def minimum_fen(self, lot: Lot) -> int | None:
+        """The least amount that a bidder without priority may bid now; None when none is possible."""
+        ...
+
+
+RULES: dict[Format, Rules] = {Format.ENGLISH: english}
+
+
+def rules_of(lot: Lot) -> Rules:
+    """The rules of a lot's format."""
+    return RULES[lot.terms.format]

@@ -1,0 +1,414 @@
+"""Verbs before and beside the bidding: drafting, publishing, admitting.
+
+They take a session and never commit. Bids, and everything that happens while a lot is open (pause,
+resume, withdraw, cancel, close), are commands for the writer instead: see `auctions.room`.
+Rights come from `market.permissions`; every change of a row is audited, every change of a published
+lot is an entry of its journal besides.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from typing import Any
+
+import sqlalchemy as sa
+
+from auctions import journal
+from auctions.errors import TermsChanged
+from auctions.models import Admission, AdmissionState, Lot, LotInput, Sale, SaleInput, TermsInput
+from auctions.rules import commands as c
+from auctions.rules.canonical import commitment
+from auctions.rules.events import BidderAdmitted, from_data
+from auctions.rules.state import BIDDING, STOPPED, LotState
+from auctions.rules.terms import Terms
+from market import audit
+from market.clock import as_utc
+from market.db import Session, for_update, t
+from market.errors import Conflict, Duplicate, InvalidInput, NotFound, WrongState
+from market.listings.models import ListingState, PricingMode, Result
+from market.parties.models import MembershipRow, Organisation
+from market.payments.models import Deposit, DepositState
+from market.permissions import Action, Actor, Role, require
+
+LOT, ADMISSION = t(Lot), t(Admission)
+
+MAY_REGISTER = frozenset({LotState.ANNOUNCED, LotState.REGISTRATION}) | BIDDING | STOPPED
+"""States of a lot in which an admission may be asked for."""
+
+INSIDERS = (Role.STAFF, Role.OFFICIAL, Role.ADMINISTRATOR)
+"""Holders of these may not bid for anyone (拍卖法 article 22)."""
+
+
+def create_sale(session: Session, actor: Actor, values: SaleInput, now: dt.datetime) -> int:
+    """Create a session of an auction (专场); returns its id. Raises NotAllowed."""
+    require(actor, Action.LOT_CONDUCT)
+    sale = Sale(
+        title=values.title,
+        introduction=values.introduction,
+        organiser_organisation_id=values.organiser_organisation_id,
+        starts_at=as_utc(values.starts_at),
+        created_by=actor.person_id,
+        created_at=now,
+    )
+    session.add(sale)
+    session.flush()
+    assert sale.id is not None
+    audit.record(session, actor, "sale.created", sale.id, now, after={"title": values.title})
+    return sale.id
+
+
+def create_lot(session: Session, actor: Actor, result_id: int, values: LotInput, now: dt.datetime) -> int:
+    """Draft a lot from a published result; returns its id.
+
+    The seller is the result's owner. Organisations that defaulted on an earlier lot of the same result
+    are barred (法释〔2016〕18号). Raises NotFound, NotAllowed, WrongState (result not published, or not to
+    be sold by bidding), Duplicate (another lot of the result is not yet ended), InvalidInput.
+    """
+    result = session.get(Result, result_id)
+    if result is None:
+        raise NotFound(subject="result")
+    require(actor, Action.LOT_CREATE, result.organisation_id)
+    if result.state != ListingState.PUBLISHED or result.pricing_mode == PricingMode.NEGOTIATED:
+        raise WrongState(state=result.state, action="create_lot")
+    _refuse_second_lot(session, result_id, None)
+    terms = _terms(session, result_id, result.organisation_id, values.terms)
+    lot = Lot(
+        sale_id=values.sale_id,
+        number=values.number,
+        result_id=result_id,
+        seller_organisation_id=result.organisation_id,
+        title=values.title,
+        created_by=actor.person_id,
+        created_at=now,
+        **_draft_columns(terms),
+    )
+    session.add(lot)
+    session.flush()
+    assert lot.id is not None
+    audit.record(
+        session, actor, "lot.created", lot.id, now, after={"title": lot.title, "result_id": result_id}
+    )
+    return lot.id
+
+
+def edit_lot(
+    session: Session, actor: Actor, lot_id: int, values: LotInput, version: int, now: dt.datetime
+) -> None:
+    """Change a draft. Raises NotFound, NotAllowed, WrongState (published), Conflict (stale version),
+    InvalidInput."""
+    lot = _lot(session, lot_id)
+    require(actor, Action.LOT_CREATE, lot.seller_organisation_id)
+    if lot.state != LotState.DRAFT:
+        raise WrongState(state=lot.state, action="edit_lot")
+    if lot.version != version:
+        raise Conflict(version=lot.version)
+    terms = _terms(session, lot.result_id, lot.seller_organisation_id, values.terms)
+    before = {"title": lot.title, "terms": Terms.from_private(lot.terms).public()}
+    lot.title, lot.sale_id, lot.number = values.title, values.sale_id, values.number
+    for name, value in _draft_columns(terms).items():
+        setattr(lot, name, value)
+    lot.version += 1
+    session.add(lot)
+    audit.record(
+        session,
+        actor,
+        "lot.edited",
+        lot_id,
+        now,
+        before=before,
+        after={"title": lot.title, "terms": terms.public()},
+    )
+
+
+def publish(session: Session, actor: Actor, lot_id: int, now: dt.datetime) -> None:
+    """Announce a draft lot: its terms are frozen, their hash begins the journal.
+
+    Raises NotFound, NotAllowed, LotRefusal (terms_cannot_be_published, wrong_lot_state), WrongState
+    (the result is no longer published).
+    """
+    lot = _lot(session, lot_id)
+    require(actor, Action.LOT_CONDUCT)
+    result = session.get(Result, lot.result_id)
+    if result is None or result.state != ListingState.PUBLISHED:
+        raise WrongState(state=result.state if result else "missing", action="publish_lot")
+    audit.record(session, actor, "lot.published", lot_id, now, after={"terms_hash": _hash(lot)})
+    journal.apply(session, c.Publish(lot_id=lot_id, person_id=actor.person_id), now)
+    session.expire(lot)
+
+
+def request_admission(
+    session: Session,
+    actor: Actor,
+    lot_id: int,
+    organisation_id: int,
+    accepted_terms_hash: str,
+    now: dt.datetime,
+) -> int:
+    """Ask to be admitted, having read and accepted the terms with that hash; returns the admission's id.
+
+    Asking again after a refusal re-opens it; while requested or admitted it returns the same id.
+    Raises NotFound, NotAllowed, WrongState, TermsChanged, Duplicate (the organisation, or the person for
+    another organisation, is in already), LotRefusal never.
+    """
+    lot = _lot(session, lot_id)
+    if lot.state == LotState.DRAFT:
+        raise NotFound(subject="lot")
+    require(actor, Action.BID_PLACE, organisation_id)
+    if lot.state not in MAY_REGISTER:
+        raise WrongState(state=lot.state, action="request_admission")
+    if accepted_terms_hash != lot.terms_hash:
+        raise TermsChanged(terms_hash=lot.terms_hash)
+    rows = (
+        session.execute(
+            sa.select(Admission).where(
+                ADMISSION.c.lot_id == lot_id,
+                sa.or_(
+                    ADMISSION.c.organisation_id == organisation_id,
+                    ADMISSION.c.person_id == actor.person_id,
+                ),
+            )
+        )
+        .scalars()
+        .all()
+    )
+    if rows:
+        mine = rows[0]
+        same = (
+            len(rows) == 1 and mine.organisation_id == organisation_id and mine.person_id == actor.person_id
+        )
+        if not same:
+            raise Duplicate(field="organisation_id", value=organisation_id)
+        if mine.state == AdmissionState.REFUSED:
+            mine.state, mine.reason, mine.requested_at = AdmissionState.REQUESTED.value, "", now
+            session.add(mine)
+            audit.record(session, actor, "admission.requested", mine.id or 0, now, after={"lot_id": lot_id})
+        assert mine.id is not None
+        return mine.id
+    assert actor.person_id is not None
+    admission = Admission(
+        lot_id=lot_id,
+        organisation_id=organisation_id,
+        person_id=actor.person_id,
+        nonce=secrets.token_hex(16),
+        accepted_terms_hash=accepted_terms_hash,
+        requested_at=now,
+    )
+    session.add(admission)
+    session.flush()
+    assert admission.id is not None
+    audit.record(
+        session,
+        actor,
+        "admission.requested",
+        admission.id,
+        now,
+        after={"lot_id": lot_id, "organisation_id": organisation_id},
+    )
+    return admission.id
+
+
+def admit(
+    session: Session,
+    actor: Actor,
+    admission_id: int,
+    now: dt.datetime,
+    *,
+    deposit_id: int | None = None,
+    priority: int | None = None,
+) -> int:
+    """Admit a bidder; returns the alias. Admitting twice returns the same alias and changes nothing.
+
+    Where the terms ask for a deposit, `deposit_id` must name one that is held, for this lot and
+    organisation, and large enough. Holds the lot's lock until the transaction ends: call it last.
+    Raises NotFound, NotAllowed, LotRefusal (barred_from_bidding, staff_may_not_bid, deposit_missing, …).
+    """
+    admission = _admission(session, admission_id)
+    require(actor, Action.LOT_ADMIT)
+    if admission.state == AdmissionState.ADMITTED:
+        assert admission.alias is not None
+        return admission.alias
+    if admission.state == AdmissionState.REFUSED:
+        raise WrongState(state=admission.state, action="admit")
+    step = journal.apply(
+        session,
+        c.Admit(
+            lot_id=admission.lot_id,
+            person_id=actor.person_id,
+            organisation_id=admission.organisation_id,
+            bidder_person_id=admission.person_id,
+            is_staff=_is_insider(session, admission.person_id),
+            deposit_fen=_held(session, admission, deposit_id),
+            commitment=commitment(admission.nonce, identity(admission.organisation_id, admission.person_id)),
+            alias=admission.alias,
+            priority=priority,
+        ),
+        now,
+    )
+    entry = step.entries[-1]
+    event = from_data(entry.kind, entry.data)
+    assert isinstance(event, BidderAdmitted)
+    admission.state, admission.alias, admission.priority = (
+        AdmissionState.ADMITTED.value,
+        event.alias,
+        priority,
+    )
+    admission.deposit_id, admission.admitted_at, admission.reason = deposit_id, now, ""
+    session.add(admission)
+    audit.record(
+        session,
+        actor,
+        "admission.admitted",
+        admission_id,
+        now,
+        after={"lot_id": admission.lot_id, "alias": event.alias, "deposit_id": deposit_id},
+    )
+    session.flush()
+    return event.alias
+
+
+def refuse_admission(
+    session: Session, actor: Actor, admission_id: int, reason: str, now: dt.datetime
+) -> None:
+    """Refuse a request, saying why. Raises NotFound, NotAllowed, WrongState."""
+    admission = _admission(session, admission_id)
+    require(actor, Action.LOT_ADMIT)
+    if admission.state != AdmissionState.REQUESTED:
+        raise WrongState(state=admission.state, action="refuse_admission")
+    admission.state, admission.reason = AdmissionState.REFUSED.value, reason
+    session.add(admission)
+    audit.record(session, actor, "admission.refused", admission_id, now, reason=reason)
+
+
+def revoke_admission(
+    session: Session, actor: Actor, admission_id: int, reason: str, now: dt.datetime
+) -> None:
+    """Take an admission back. Raises NotFound, NotAllowed, WrongState, LotRefusal
+    (leader_cannot_leave, reason_missing)."""
+    admission = _admission(session, admission_id)
+    require(actor, Action.LOT_ADMIT)
+    if admission.state != AdmissionState.ADMITTED or admission.alias is None:
+        raise WrongState(state=admission.state, action="revoke_admission")
+    journal.apply(
+        session,
+        c.RevokeAdmission(
+            lot_id=admission.lot_id, person_id=actor.person_id, alias=admission.alias, reason=reason
+        ),
+        now,
+    )
+    admission.state, admission.reason = AdmissionState.REVOKED.value, reason
+    session.add(admission)
+    audit.record(session, actor, "admission.revoked", admission_id, now, reason=reason)
+
+
+def identity(organisation_id: int, person_id: int) -> str:
+    """What an admission's commitment hides: `organisation:person`."""
+    return f"{organisation_id}:{person_id}"
+
+
+def _lot(session: Session, lot_id: int) -> Lot:
+    lot = session.get(Lot, lot_id)
+    if lot is None:
+        raise NotFound(subject="lot")
+    return lot
+
+
+def _admission(session: Session, admission_id: int) -> Admission:
+    statement = sa.select(Admission).where(ADMISSION.c.id == admission_id)
+    admission = session.execute(for_update(statement, session)).scalar_one_or_none()
+    if admission is None:
+        raise NotFound(subject="admission")
+    return admission
+
+
+def _hash(lot: Lot) -> str:
+    return Terms.from_private(lot.terms).hash()
+
+
+def _refuse_second_lot(session: Session, result_id: int, but: int | None) -> None:
+    # One right can be sold once (电子商务法 article 46: one lot, one sale).
+    over = (LotState.PASSED_IN, LotState.WITHDRAWN, LotState.CANCELLED, LotState.DEFAULTED)
+    statement = sa.select(LOT.c.id).where(
+        LOT.c.result_id == result_id, LOT.c.state.not_in([state.value for state in over])
+    )
+    other = session.execute(statement.limit(1)).scalar_one_or_none()
+    if other is not None and other != but:
+        raise Duplicate(field="result_id", value=result_id, lot_id=other)
+
+
+def _terms(session: Session, result_id: int, seller_id: int, values: TermsInput) -> Terms:
+    defaulted = session.execute(
+        sa.select(LOT.c.winner_organisation_id).where(
+            LOT.c.result_id == result_id,
+            LOT.c.state == LotState.DEFAULTED.value,
+            LOT.c.winner_organisation_id.is_not(None),
+        )
+    ).scalars()
+    if values.organiser_organisation_id is not None:
+        if session.get(Organisation, values.organiser_organisation_id) is None:
+            raise InvalidInput([("terms.organiser_organisation_id", "unknown_organisation", {})])
+    steps = tuple((int(floor), int(value)) for floor, value in values.steps)
+    if values.step_fen is not None:
+        steps = ((0, values.step_fen),)
+    terms = Terms(
+        format=values.format,
+        start_fen=values.start_fen,
+        steps=steps,
+        max_steps=values.max_steps,
+        cap_fen=values.cap_fen,
+        reserve_fen=values.reserve_fen,
+        reserve_nonce=secrets.token_hex(16) if values.reserve_fen is not None else "",
+        deposit_fen=values.deposit_fen,
+        registration_opens_at=_utc(values.registration_opens_at),
+        opens_at=as_utc(values.opens_at),
+        ends_at=as_utc(values.ends_at),
+        hard_end=_utc(values.hard_end),
+        window_s=values.window_s,
+        extension_s=values.extension_s,
+        sole_bidder=values.sole_bidder,
+        organiser_type=values.organiser_type,
+        organiser_organisation_id=values.organiser_organisation_id,
+        seller_organisation_id=seller_id,
+        barred_organisation_ids=tuple(sorted({*values.barred_organisation_ids, *defaulted})),
+    )
+    problems = terms.problems()
+    if problems:
+        raise InvalidInput([(f"terms.{field}", code, params) for field, code, params in problems])
+    return terms
+
+
+def _utc(value: dt.datetime | None) -> dt.datetime | None:
+    return None if value is None else as_utc(value)
+
+
+def _draft_columns(terms: Terms) -> dict[str, Any]:
+    return {
+        "terms": terms.private(),
+        "start_fen": terms.start_fen,
+        "deposit_fen": terms.deposit_fen,
+        "opens_at": terms.opens_at,
+        "ends_at": terms.ends_at,
+    }
+
+
+def _is_insider(session: Session, person_id: int) -> bool:
+    m = t(MembershipRow).c
+    statement = sa.select(m.id).where(
+        m.person_id == person_id, m.role.in_([role.value for role in INSIDERS]), m.ended_at.is_(None)
+    )
+    return session.execute(statement.limit(1)).first() is not None
+
+
+def _held(session: Session, admission: Admission, deposit_id: int | None) -> int:
+    """The amount of a deposit that counts for an admission, in fen; 0 for any that does not."""
+    if deposit_id is None:
+        return 0
+    deposit = session.get(Deposit, deposit_id)
+    if (
+        deposit is None
+        or deposit.lot_id != admission.lot_id
+        or deposit.organisation_id != admission.organisation_id
+        or deposit.state != DepositState.HELD
+    ):
+        return 0
+    return deposit.amount_fen
