@@ -134,6 +134,8 @@ class Result(SQLModel, table=True):
     price_high_fen: int | None = columns.fen(optional=True)
     """Both None means negotiable (面议)."""
     inventors: list[str] = columns.json_list()
+    holder: str = Field(default="", max_length=300)
+    """Who holds the rights (权利人), where the organisation lists on another's behalf."""
     awards: str = columns.text()
     contact_name: str = Field(default="", max_length=80)
     contact_phone: str = Field(default="", max_length=40)

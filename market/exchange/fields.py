@@ -1,0 +1,171 @@
+"""Which fields each kind of import and export has, in the order in which people meet them.
+
+A field's `name` is its code in headers, mappings and files. `target` is its name in the input model.
+Fields of form PARTS are lists of small records: objects in JSON Lines, and in a cell one record a
+line with its parts separated by `|` in the order given.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Any
+
+from market.demands.models import Comparator, DemandSource
+from market.listings.models import CooperationMode, IpKind, IpStatus, ListingState, PricingMode, Stage
+from market.parties.models import OrganisationKind
+
+
+class Kind(enum.StrEnum):
+    """What is imported or exported."""
+
+    RESULTS = "results"
+    DEMANDS = "demands"
+    ORGANISATIONS = "organisations"
+
+
+class Form(enum.StrEnum):
+    """How a field is written in a cell."""
+
+    LINE = "line"
+    TEXT = "text"
+    WORDS = "words"
+    """Several words, separated by `；`."""
+    CHOICE = "choice"
+    CHOICES = "choices"
+    AMOUNT = "amount"
+    """Yuan, or with its unit: `35万`."""
+    DATE = "date"
+    NUMBER = "number"
+    FLAG = "flag"
+    ORGANISATION = "organisation"
+    """A credit code, or the exact name of an organisation here."""
+    INDUSTRY = "industry"
+    """An industry's code or name."""
+    PARTS = "parts"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of an import."""
+
+    name: str
+    form: Form = Form.LINE
+    target: str = ""
+    choices: type[enum.Enum] | None = None
+    required: bool = False
+    parts: tuple[Field, ...] = ()
+    internal: bool = False
+    """Given by export for the reader's information; import leaves it alone."""
+
+    @property
+    def model_name(self) -> str:
+        """The field's name in the input model."""
+        return self.target or self.name
+
+
+_F = Form
+
+IP_PARTS = (
+    Field("kind", _F.CHOICE, choices=IpKind),
+    Field("number"),
+    Field("title"),
+    Field("status", _F.CHOICE, choices=IpStatus),
+    Field("fee_paid_to", _F.DATE),
+    Field("pledged", _F.FLAG),
+)
+CLAIM_PARTS = (Field("statement"), Field("figure"), Field("comparator"), Field("source"))
+TARGET_PARTS = (
+    Field("name"),
+    Field("comparator", _F.CHOICE, choices=Comparator),
+    Field("threshold"),
+    Field("threshold_high"),
+    Field("unit"),
+    Field("condition"),
+)
+
+_CONTACT = (Field("contact_name"), Field("contact_phone"), Field("contact_email"))
+_KEY = (Field("source"), Field("source_id"))
+_STATE = (Field("state", _F.CHOICE, choices=ListingState, internal=True),)
+
+RESULTS: tuple[Field, ...] = (
+    Field("organisation", _F.ORGANISATION, "organisation_id", required=True),
+    Field("title", required=True),
+    Field("title_en"),
+    Field("industry", _F.INDUSTRY, "industry_code", required=True),
+    Field("abstract", _F.TEXT),
+    Field("advantages", _F.TEXT),
+    Field("application", _F.TEXT),
+    Field("holder"),
+    Field("keywords", _F.WORDS),
+    Field("ipc", _F.WORDS),
+    Field("trl", _F.NUMBER),
+    Field("stage", _F.CHOICE, choices=Stage),
+    Field("modes", _F.CHOICES, choices=CooperationMode),
+    Field("pricing_mode", _F.CHOICE, choices=PricingMode),
+    Field("price_low", _F.AMOUNT, "price_low_fen"),
+    Field("price_high", _F.AMOUNT, "price_high_fen"),
+    Field("inventors", _F.WORDS),
+    Field("awards", _F.TEXT),
+    Field("ips", _F.PARTS, parts=IP_PARTS),
+    Field("claims", _F.PARTS, parts=CLAIM_PARTS),
+    *_CONTACT,
+    *_KEY,
+    *_STATE,
+)
+
+DEMANDS: tuple[Field, ...] = (
+    Field("organisation", _F.ORGANISATION, "organisation_id", required=True),
+    Field("title", required=True),
+    Field("title_en"),
+    Field("industry", _F.INDUSTRY, "industry_code", required=True),
+    Field("difficulty", _F.TEXT, required=True),
+    Field("research", _F.TEXT),
+    Field("background", _F.TEXT),
+    Field("targets", _F.PARTS, parts=TARGET_PARTS),
+    Field("keywords", _F.WORDS),
+    Field("ipc", _F.WORDS),
+    Field("modes", _F.CHOICES, choices=CooperationMode),
+    Field("wanted_trl", _F.NUMBER),
+    Field("budget_low", _F.AMOUNT, "budget_low_fen"),
+    Field("budget_high", _F.AMOUNT, "budget_high_fen"),
+    Field("deadline", _F.DATE),
+    Field("experts", _F.TEXT),
+    Field("origin", _F.CHOICE, choices=DemandSource),
+    *_CONTACT,
+    *_KEY,
+    *_STATE,
+)
+
+ORGANISATIONS: tuple[Field, ...] = (
+    Field("credit_code", required=True),
+    Field("name", required=True),
+    Field("name_en"),
+    Field("kind", _F.CHOICE, choices=OrganisationKind, required=True),
+    Field("region_code", required=True),
+    Field("country_code"),
+    Field("town"),
+    Field("nature_code"),
+    Field("introduction", _F.TEXT),
+    Field("website"),
+    *_CONTACT,
+    Field("promised_reply_hours", _F.NUMBER),
+)
+
+FIELDS: dict[Kind, tuple[Field, ...]] = {
+    Kind.RESULTS: RESULTS,
+    Kind.DEMANDS: DEMANDS,
+    Kind.ORGANISATIONS: ORGANISATIONS,
+}
+
+
+def importable(kind: Kind) -> dict[str, Field]:
+    """The fields that an import of a kind takes, by name."""
+    return {field.name: field for field in FIELDS[kind] if not field.internal}
+
+
+def plain(value: Any) -> Any:
+    """A stored value as files hold it: enumerations by their code, days in ISO form."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    return value.isoformat() if hasattr(value, "isoformat") else value
