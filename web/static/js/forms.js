@@ -48,7 +48,7 @@ for (const box of document.querySelectorAll("[data-repeat]")) {
   const blank = box.querySelector("template[data-blank]");
   const add = box.querySelector("[data-add]");
   if (!rows || !blank || !add) continue;
-  let next = rows.children.length;
+  let next = Number(box.dataset.next) || rows.children.length;
 
   const number = () => {
     [...rows.children].forEach((row, at) => {
