@@ -91,6 +91,9 @@ class Hits:
 class Rarity(Protocol):
     """How common grams and words are in the index."""
 
+    weights: dict[str, float]
+    """Scratch space for whoever derives weights from these counts: it lives exactly as long as they hold."""
+
     @property
     def documents(self) -> int:
         """Number of titles counted."""
@@ -162,7 +165,8 @@ class SearchIndex(Protocol):
         ...
 
     def rarity(self) -> Rarity:
-        """Counts behind the weights of characters, for comparing texts."""
+        """Counts behind the weights of characters, for comparing texts; may lag behind by a few entries in
+        a hundred, so that what was derived from them can be kept."""
         ...
 
     def keys(self) -> Iterator[Key]:

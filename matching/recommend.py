@@ -20,9 +20,9 @@ from matching.index import Hit, SearchIndex
 from matching.scoring import Band, Reason, Weigher
 
 MOST = 10
-COMPARED = 48
-"""Candidates read whole. Beyond this the order changed in no judged example, and time is spent on reading."""
-GUESSED = 200
+COMPARED = 32
+"""Candidates read whole, by their titles and the engine's scores; ten are shown."""
+GUESSED = 120
 
 
 @dataclass(frozen=True, slots=True)

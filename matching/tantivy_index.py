@@ -89,21 +89,25 @@ class _Generation:
 
 
 class _Rarity:
-    """Document frequencies of grams in one searcher, remembered while that searcher lasts."""
+    """Document frequencies in one searcher, with what was derived from them."""
 
-    def __init__(self, searcher: tantivy.Searcher) -> None:
+    def __init__(self, searcher: tantivy.Searcher, generation: int) -> None:
         self._searcher = searcher
-        self._known: dict[str, int] = {}
+        self._generation = generation
         self.documents = searcher.num_docs
+        self.weights: dict[str, float] = {}
 
     def frequency(self, gram: str) -> int:
-        known = self._known.get(gram)
-        if known is None:
-            known = self._known[gram] = self._searcher.doc_freq("grams", gram)
-        return known
+        return int(self._searcher.doc_freq("grams", gram))
 
     def mentions(self, word: str) -> int:
-        return self._searcher.doc_freq("body", word)
+        return int(self._searcher.doc_freq("body", word))
+
+    def still_good(self, searcher: tantivy.Searcher, generation: int) -> bool:
+        """Whether these counts are near enough to another searcher's: same generation, size within 2 %."""
+        return (
+            generation == self._generation and abs(searcher.num_docs - self.documents) * 50 <= self.documents
+        )
 
 
 class TantivyIndex:
@@ -203,7 +207,6 @@ class TantivyIndex:
                 if generation is not None:
                     generation.put(changed, gone)
             live.commit()
-            self._rarity = None
 
     @contextlib.contextmanager
     def rebuild(self) -> Iterator["_Building"]:
@@ -238,7 +241,7 @@ class TantivyIndex:
             built.commit()
             old = self._live
             self._publish(built)
-            self._live, self._rarity = built, None
+            self._live = built
             if old is not None:
                 old.close()
             self._sweep()
@@ -297,7 +300,6 @@ class TantivyIndex:
                     self._seen = name
                 else:
                     self._live.index.reload()
-                self._rarity = None
             except (OSError, ValueError):
                 # Damaged, of an older schema, or swept away between the two reads: not ours to mend here.
                 # The state says so, and whoever may write rebuilds.
@@ -306,13 +308,13 @@ class TantivyIndex:
     # -- questions --------------------------------------------------------------------------------
 
     def rarity(self) -> Rarity:
-        """Of the searcher in use; remembered until the next commit."""
+        """Of a searcher at most 2 % of entries behind the one in use."""
         live = self._current()
         if live is None:
-            return _Rarity(tantivy.Index(SCHEMA).searcher())
-        known = self._rarity
-        if known is None:
-            known = self._rarity = _Rarity(live.index.searcher())
+            return _Rarity(tantivy.Index(SCHEMA).searcher(), 0)
+        known, searcher = self._rarity, live.index.searcher()
+        if known is None or not known.still_good(searcher, live.number):
+            known = self._rarity = _Rarity(searcher, live.number)
         return known
 
     def search(

@@ -70,7 +70,7 @@ def grams(text: str, longest: int = 3) -> list[str]:
     for run in _KEPT.findall(fold(text)):
         size = len(run)
         for length in range(1, longest + 1):
-            found.extend(run[i : i + length] for i in range(size - length + 1))
+            found += [run[i : i + length] for i in range(size - length + 1)]
     return found
 
 

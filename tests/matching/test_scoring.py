@@ -10,6 +10,9 @@ from matching.scoring import Band, Part, ReasonCode
 class NoRarity:
     documents = 0
 
+    def __init__(self) -> None:
+        self.weights: dict[str, float] = {}
+
     def frequency(self, gram: str) -> int:
         return 0
 
