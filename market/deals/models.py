@@ -122,11 +122,13 @@ class Contract(SQLModel, table=True):
     """技术交易额 = deal − deductions."""
     deductions: list[dict[str, Any]] = columns.json_list()
     """[{"item": text, "fen": int}], summing to deal − technology."""
-    technical_field: str = Field(max_length=32)
+    technical_field: str = Field(default="", max_length=32)
+    """A TechnicalField; empty only while a draft."""
     industry_code: str | None = Field(default=None, foreign_key="industry.code", max_length=32)
     """The industry it serves."""
     related_party: bool = False
-    signed_on: dt.date
+    signed_on: dt.date | None = None
+    """None only while a draft: an agreement is not a signature."""
     effective_on: dt.date | None = None
     ends_on: dt.date | None = None
     state: str = Field(default=ContractState.DRAFT.value, max_length=16)
@@ -165,6 +167,28 @@ class ContractEvent(SQLModel, table=True):
     technology_fen_after: int | None = columns.fen(optional=True)
 
 
+class ContractNumber(SQLModel, table=True):
+    """The last local number given in a year. Its row is locked while one is given, so that numbers
+    are unique and, because a rollback takes the number back, gapless."""
+
+    __tablename__ = "contract_number"
+    year: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    last: int = 0
+
+
+class PolicyStanding(enum.StrEnum):
+    """How well a rule's number is known. Only `law` may be shown as law."""
+
+    LAW = "law"
+    """Read in the text in force."""
+    DRAFT = "draft"
+    """Read in a draft; the text in force may differ."""
+    LOCAL = "local"
+    """Read in a regulation of the province."""
+    RECALLED = "recalled"
+    """From memory or from a repost; not verified."""
+
+
 class PolicyRow(SQLModel, table=True):
     """A rule with a number and the days between which it holds, with where it comes from.
 
@@ -172,13 +196,19 @@ class PolicyRow(SQLModel, table=True):
     """
 
     __tablename__ = "policy"
-    __table_args__ = (sa.UniqueConstraint("name", "valid_from"),)
+    __table_args__ = (
+        sa.UniqueConstraint("name", "valid_from"),
+        sa.CheckConstraint(in_values("standing", PolicyStanding), name="standing"),
+    )
     id: int | None = columns.primary_key()
     name: str = Field(max_length=64, index=True)
-    """`contract.decide_working_days`, `contract.large_decide_working_days`, …"""
+    """`contract.decide_limit`, `contract.large_decide_limit`, `contract.large_from`, …"""
     value: int = Field(sa_column=sa.Column(sa.BigInteger, nullable=False))
     unit: str = Field(max_length=32)
+    """`working_days`, `days`, `fen`."""
     valid_from: dt.date
     valid_to: dt.date | None = None
+    standing: str = Field(max_length=16)
     basis: str = columns.text()
-    """Law and article, or `recalled`."""
+    """Where the number comes from, in Chinese."""
+    basis_en: str = columns.text()
