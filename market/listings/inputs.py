@@ -112,6 +112,9 @@ class ResultInput(Input):
     )
     price_high_fen: TypedAmount | None = Field(None, description="Upper end of the price in fen.")
     inventors: Annotated[list[Name], Field(max_length=50)] = Field([], description="Inventors.")
+    holder: Annotated[Line, Field(max_length=300)] = Field(
+        "", description="Who holds the rights, where the organisation lists on another's behalf."
+    )
     awards: LongText = Field("", description="Awards and appraisals.")
     contact_name: Annotated[Line, Field(max_length=80)] = Field("", description="Whom to ask.")
     contact_phone: Annotated[Line, Field(max_length=40)] = Field("", description="Their telephone.")

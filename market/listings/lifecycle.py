@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -62,7 +61,8 @@ def row_to_change(
     require(actor, trade.edit, row.organisation_id)
     if version is not None and version != row.version:
         raise Conflict(field="version", current=row.version)
-    return row  # type: ignore[no-any-return]
+    found: Row = row
+    return found
 
 
 def check_places(
@@ -141,7 +141,7 @@ def expire_due(session: Session, now: dt.datetime, trade: Trade, model: type[SQL
     rows = session.scalars(for_update(statement, session, skip_locked=True)).all()
     for row in rows:
         move(session, SYSTEM, now, trade, row, Step.EXPIRE)
-    return [row.id for row in rows]  # type: ignore[attr-defined]
+    return [row.id for row in rows]
 
 
 def remind_expiring(
@@ -163,7 +163,7 @@ def remind_expiring(
         .order_by(c.id)
         .limit(CHUNK)
     ).all()
-    keepers: dict[int, list[Mapping[str, Any]]] = {}
+    keepers: dict[int, list[sa.RowMapping]] = {}
     for person in session.execute(
         sa.select(m.organisation_id, p.id, p.name, p.email, p.language)
         .join_from(t(MembershipRow), t(Person), m.person_id == p.id)

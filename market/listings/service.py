@@ -29,7 +29,7 @@ RESULT = Trade(
 
 CONTENT = (
     "title", "title_en", "abstract", "advantages", "application", "keywords", "industry_code", "ipc", "trl",
-    "stage", "modes", "pricing_mode", "price_low_fen", "price_high_fen", "inventors", "awards",
+    "stage", "modes", "pricing_mode", "price_low_fen", "price_high_fen", "inventors", "holder", "awards",
     "contact_name", "contact_phone", "contact_email",
 )  # fmt: skip
 """Fields that a person writes, in the order of the form; `valid_until`, `claims` and `ip` come beside."""
