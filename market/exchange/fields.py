@@ -86,7 +86,10 @@ TARGET_PARTS = (
 
 _CONTACT = (Field("contact_name"), Field("contact_phone"), Field("contact_email"))
 _KEY = (Field("source"), Field("source_id"))
-_STATE = (Field("state", _F.CHOICE, choices=ListingState, internal=True),)
+_STATE = (
+    Field("state", _F.CHOICE, choices=ListingState, internal=True),
+    Field("valid_until", _F.DATE, internal=True),
+)
 
 RESULTS: tuple[Field, ...] = (
     Field("organisation", _F.ORGANISATION, "organisation_id", required=True),
@@ -107,7 +110,7 @@ RESULTS: tuple[Field, ...] = (
     Field("price_high", _F.AMOUNT, "price_high_fen"),
     Field("inventors", _F.WORDS),
     Field("awards", _F.TEXT),
-    Field("ips", _F.PARTS, parts=IP_PARTS),
+    Field("ips", _F.PARTS, "ip", parts=IP_PARTS),
     Field("claims", _F.PARTS, parts=CLAIM_PARTS),
     *_CONTACT,
     *_KEY,
@@ -169,3 +172,12 @@ def plain(value: Any) -> Any:
     if isinstance(value, enum.Enum):
         return value.value
     return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def as_json(value: Any) -> Any:
+    """A stored value, lists and records too, as JSON holds it."""
+    if isinstance(value, list):
+        return [as_json(item) for item in value]
+    if isinstance(value, dict):
+        return {key: as_json(item) for key, item in value.items()}
+    return plain(value)

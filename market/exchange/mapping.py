@@ -22,8 +22,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from market.exchange.fields import Form, Kind, importable
 from market.exchange.fields import Field as Spec
+from market.exchange.fields import Form, Kind, importable
 from market.exchange.problems import BadMapping, Problem, shown
 from market.exchange.readers import Row
 from market.inputs import Input
@@ -39,11 +39,15 @@ _NO = frozenset({"0", "false", "no", "n", "否", "无", "×"})
 class FieldSource(Input):
     """Where one field comes from."""
 
-    column: str | None = Field(default=None, max_length=200, description="The source's column; dots go inside.")
+    column: str | None = Field(
+        default=None, max_length=200, description="The source's column; dots go inside."
+    )
     constant: Json = Field(default=None, description="A value for every row.")
     default: Json = Field(default=None, description="A value for rows whose column is empty.")
     split: str | None = Field(default=None, max_length=8, description="What separates words in a cell.")
-    join: str | None = Field(default=None, max_length=8, description="What to put between the items of a list.")
+    join: str | None = Field(
+        default=None, max_length=8, description="What to put between the items of a list."
+    )
     cut: int | None = Field(default=None, ge=1, le=100_000, description="Keep so many characters at most.")
     values: dict[str, str] = Field(default={}, max_length=200, description="The source's words → our codes.")
     parts: dict[str, FieldSource] | None = Field(default=None, description="For one record of parts.")
@@ -285,7 +289,7 @@ class Mapper:
                 except (ValueError, RecursionError):
                     raise Refused("json", raw) from None
             else:
-                raw = [_cells(line) for line in raw.splitlines() if line.strip()]
+                raw = [_cells(line) for line in raw.split("\n") if line.strip()]
         if isinstance(raw, dict):
             raw = [raw]
         if not isinstance(raw, list):
@@ -344,9 +348,19 @@ def _words(raw: Any, split: str | None) -> list[str]:
     return list(dict.fromkeys(word for word in words if word))
 
 
+_ESCAPED = re.compile(r"\\(.)|(\|)|([^\\|]+|\\$)")
+
+
 def _cells(line: str) -> list[str]:
-    cells = re.split(r"(?<!\\)\|", line)
-    return [cell.replace("\\|", "|").replace("\\n", "\n").strip() for cell in cells]
+    """The parts of a record's line; `\\|`, `\\n` and `\\\\` stand for themselves without the backslash."""
+    cells = [""]
+    for match in _ESCAPED.finditer(line):
+        escaped, bar, text = match.groups()
+        if bar:
+            cells.append("")
+        else:
+            cells[-1] += text if escaped is None else "\n" if escaped == "n" else escaped
+    return [cell.strip() for cell in cells]
 
 
 def _day(text: str) -> str:

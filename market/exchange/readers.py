@@ -132,7 +132,7 @@ def _header(cells: list[Any]) -> list[str]:
 
 def unguard(text: str) -> str:
     """Take off the apostrophe that keeps a spreadsheet from reading text as a formula."""
-    return text[1:] if len(text) > 1 and text[0] == "'" and text[1] in GUARDED else text
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(GUARDED) else text
 
 
 def _decode(content: bytes) -> tuple[str, str]:
