@@ -6,6 +6,8 @@ threads, `Parts.stop` drains and ends them in the reverse order.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from limits.storage import MemoryStorage, storage_from_string
@@ -14,8 +16,11 @@ from limits.strategies import MovingWindowRateLimiter
 from market.clock import Clock, SystemClock
 from market.db import Database
 from market.files.store import DiskStore, FileStore
+from matching.index import SearchIndex
+from matching.indexer import Indexer
+from matching.tantivy_index import TantivyIndex
 from web.mail import ConsoleMailer, Mailer, SmtpMailer
-from web.settings import MailBackend, Settings
+from web.settings import MailBackend, Settings, WorkerMode
 
 
 @dataclass
@@ -28,13 +33,29 @@ class Parts:
     files: FileStore
     mailer: Mailer
     limiter: MovingWindowRateLimiter
+    index: SearchIndex
+    indexer: Indexer
     closers: list[object] = field(default_factory=list)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
         """Start background work."""
+        if self.settings.worker is WorkerMode.EMBEDDED:
+            self.spawn("indexer", self.indexer.run)
+
+    def spawn(self, name: str, work: Callable[[threading.Event], None]) -> None:
+        """Run work in a thread of its own until `stop` sets the event that it is given."""
+        thread = threading.Thread(target=work, args=(self._stopping,), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def stop(self) -> None:
         """Drain and end background work, then close connections."""
+        self._stopping.set()
+        for thread in reversed(self._threads):
+            thread.join(timeout=30)
+        self.index.close()
         self.db.dispose()
 
 
@@ -54,11 +75,15 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
         if settings.mail is MailBackend.SMTP
         else ConsoleMailer(settings.mail_from)
     )
+    db = Database(settings.database_address)
+    index = TantivyIndex(settings.index_dir)
     return Parts(
         settings=settings,
         clock=clock or SystemClock(),
-        db=Database(settings.database_address),
+        db=db,
         files=DiskStore(settings.files_dir),
         mailer=mailer,
         limiter=MovingWindowRateLimiter(storage_from_string(redis) if redis else MemoryStorage()),
+        index=index,
+        indexer=Indexer(db, index),
     )
