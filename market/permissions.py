@@ -10,6 +10,7 @@ save for what an unverified organisation needs to get verified.
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 from dataclasses import dataclass, field
 
@@ -178,6 +179,9 @@ class Actor:
     memberships: tuple[Membership, ...] = ()
     scopes: frozenset[Scope] = field(default_factory=lambda: frozenset(Scope))
     session_id: int | None = None
+    token_id: int | None = None
+    seen_at: dt.datetime | None = None
+    """When the session or token was last noted as used; None for never."""
 
     @property
     def is_signed_in(self) -> bool:

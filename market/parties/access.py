@@ -37,7 +37,7 @@ def actor_for_session(session: Session, secret: str, now: dt.datetime) -> Actor 
     """The person signed in by a cookie's secret; None when it is unknown, revoked or expired."""
     s, p = t(SignInSession).c, t(Person).c
     row = session.execute(
-        sa.select(s.id, p.id.label("person_id"), p.name)
+        sa.select(s.id, s.seen_at, p.id.label("person_id"), p.name)
         .join_from(t(SignInSession), t(Person), s.person_id == p.id)
         .where(
             s.secret_hash == digest(secret), s.revoked_at.is_(None), s.expires_at > now, p.active.is_(True)
@@ -46,7 +46,12 @@ def actor_for_session(session: Session, secret: str, now: dt.datetime) -> Actor 
     if row is None:
         return None
     return Actor(
-        row.person_id, row.name, Via.SESSION, memberships_of(session, row.person_id), session_id=row.id
+        row.person_id,
+        row.name,
+        Via.SESSION,
+        memberships_of(session, row.person_id),
+        session_id=row.id,
+        seen_at=row.seen_at,
     )
 
 
@@ -54,7 +59,7 @@ def actor_for_token(session: Session, secret: str, now: dt.datetime) -> Actor | 
     """The person behind an API token, narrowed to its scopes; None when it is unknown or spent."""
     k, p = t(ApiToken).c, t(Person).c
     row = session.execute(
-        sa.select(p.id.label("person_id"), p.name, k.scopes)
+        sa.select(k.id, k.used_at, k.scopes, p.id.label("person_id"), p.name)
         .join_from(t(ApiToken), t(Person), k.person_id == p.id)
         .where(
             k.secret_hash == digest(secret),
@@ -66,7 +71,15 @@ def actor_for_token(session: Session, secret: str, now: dt.datetime) -> Actor | 
     if row is None:
         return None
     scopes = frozenset(Scope(scope) for scope in row.scopes)
-    return Actor(row.person_id, row.name, Via.TOKEN, memberships_of(session, row.person_id), scopes)
+    return Actor(
+        row.person_id,
+        row.name,
+        Via.TOKEN,
+        memberships_of(session, row.person_id),
+        scopes,
+        token_id=row.id,
+        seen_at=row.used_at,
+    )
 
 
 def memberships_of(session: Session, person_id: int) -> tuple[Membership, ...]:
