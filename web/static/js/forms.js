@@ -89,6 +89,13 @@ for (const box of document.querySelectorAll("[data-repeat]")) {
   number();
 }
 
+// On a phone the filters fold away, so that what was found comes first.
+if (matchMedia("(max-width: 59.99em)").matches) {
+  for (const facet of document.querySelectorAll("details.facet")) {
+    if (!facet.querySelector("input:checked")) facet.open = false;
+  }
+}
+
 // A second click on a slow connection must not send a form twice. Bids have their own ids and are left alone.
 document.addEventListener("submit", (event) => {
   const form = event.target;
