@@ -9,14 +9,15 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from market.db import Id, JsonDoc, Session, UtcDateTime
-from market.permissions import Actor
+from market.db import Id, JsonDoc, Session, UtcDateTime, t
+from market.permissions import Action, Actor, require
 
 
 class AuditRecord(SQLModel, table=True):
@@ -82,3 +83,65 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return str(value)
     return value
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One change as staff read it."""
+
+    id: int
+    at: dt.datetime
+    actor_id: int | None
+    actor_name: str
+    via: str
+    action: str
+    subject: str
+    subject_id: int
+    before: dict[str, Any]
+    after: dict[str, Any]
+    reason: str | None
+
+
+def find(
+    session: Session,
+    actor: Actor,
+    *,
+    subject: str = "",
+    subject_id: int | None = None,
+    actor_id: int | None = None,
+    actor_name: str = "",
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+    offset: int = 0,
+    limit: int = 50,
+) -> tuple[list[Entry], int]:
+    """A page of changes, newest first, and how many there are in all. Two statements.
+
+    `since` is included, `until` is not. Raises SignInRequired and NotAllowed.
+    """
+    require(actor, Action.AUDIT_READ)
+    c = t(AuditRecord).c
+    where: list[sa.ColumnElement[bool]] = []
+    if subject:
+        where.append(c.subject == subject)
+    if subject_id is not None:
+        where.append(c.subject_id == subject_id)
+    if actor_id is not None:
+        where.append(c.actor_id == actor_id)
+    if actor_name:
+        where.append(c.actor_name.icontains(actor_name, autoescape=True))
+    if since is not None:
+        where.append(c.at >= since)
+    if until is not None:
+        where.append(c.at < until)
+    total = session.scalar(sa.select(sa.func.count()).select_from(t(AuditRecord)).where(*where)) or 0
+    shown = [c[item.name] for item in fields(Entry)]
+    rows = session.execute(
+        sa.select(*shown).where(*where).order_by(c.id.desc()).offset(offset).limit(limit)
+    )
+    return [Entry(*row) for row in rows], total
+
+
+def subjects(session: Session) -> list[str]:
+    """The kinds of things that have been changed."""
+    return list(session.scalars(sa.select(t(AuditRecord).c.subject).distinct().order_by("subject")))

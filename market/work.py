@@ -151,6 +151,44 @@ def retry_dead(session: Session, item_id: int, now: dt.datetime) -> bool:
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A piece of work as staff see it."""
+
+    id: int
+    kind: str
+    key: str
+    payload: dict[str, Any]
+    state: WorkState
+    due_at: dt.datetime
+    tries: int
+    last_error: str | None
+    created_at: dt.datetime
+    finished_at: dt.datetime | None
+
+
+def find(
+    session: Session, state: WorkState, *, offset: int = 0, limit: int = 50
+) -> tuple[list[Listed], dict[WorkState, int]]:
+    """A page of the work in a state, newest first, and how much there is in each state. Two statements."""
+    c = t(WorkItem).c
+    counted: dict[str, int] = dict(
+        session.execute(sa.select(c.state, sa.func.count()).group_by(c.state)).tuples().all()
+    )
+    rows = session.execute(
+        sa.select(
+            c.id, c.kind, c.key, c.payload, c.state, c.due_at, c.tries, c.last_error, c.created_at,
+            c.finished_at,
+        )
+        .where(c.state == state.value)
+        .order_by(c.id.desc())
+        .offset(offset)
+        .limit(limit)
+    )  # fmt: skip
+    listed = [Listed(**{**row, "state": WorkState(row["state"])}) for row in rows.mappings()]
+    return listed, {each: counted.get(each.value, 0) for each in WorkState}
+
+
 def run_one(db: Database, handlers: Mapping[str, Handler], now: Callable[[], dt.datetime]) -> bool:
     """Claim and run one due piece; False when nothing was due."""
     with db.write() as session:
