@@ -12,7 +12,7 @@ class LotRefusal(MarketError):
     """The rules refused a command. `code` is the RefusalCode, `seq` the entry that made it apply."""
 
     def __init__(self, refusal: Refusal) -> None:
-        self.code: str = refusal.code.value  # type: ignore[misc]
+        self.code: str = refusal.code.value
         params: dict[str, Any] = dict(refusal.params)
         super().__init__(**params)
         self.refusal = refusal

@@ -92,21 +92,23 @@ def lock(connection: Connection, lot_ids: Collection[int]) -> dict[int, Head]:
     return heads
 
 
-def aliases(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """(lot, person) → alias, of those who hold an admission now."""
+def aliases(
+    connection: Connection, keys: Iterable[tuple[int, int]]
+) -> dict[tuple[int, int], tuple[int, int]]:
+    """(lot, person) → (alias, organisation), of those who hold an admission now."""
     wanted = set(keys)
     if not wanted:
         return {}
     c = ADMISSION.c
     rows = connection.execute(
-        sa.select(c.lot_id, c.person_id, c.alias).where(
+        sa.select(c.lot_id, c.person_id, c.alias, c.organisation_id).where(
             c.lot_id.in_(sorted({lot for lot, _ in wanted})),
             c.person_id.in_(sorted({person for _, person in wanted})),
             c.state == AdmissionState.ADMITTED.value,
             c.alias.is_not(None),
         )
     )
-    return {(row.lot_id, row.person_id): row.alias for row in rows}
+    return {(row.lot_id, row.person_id): (row.alias, row.organisation_id) for row in rows}
 
 
 def step(head: Head, command: Command, clock: dt.datetime) -> Step | Refusal:

@@ -453,8 +453,8 @@ def export_journal(session: Session, lot_id: int, *, openings: bool = False) -> 
             sa.select(a.alias, a.organisation_id, a.person_id, a.nonce)
             .where(a.lot_id == lot_id, a.alias.is_not(None))
             .order_by(a.alias)
-        ):
-            yield canonical({"type": "opening", **opening._mapping}) + "\n"
+        ).mappings():
+            yield canonical({"type": "opening", **opening}) + "\n"
 
 
 _ADMISSION = (
@@ -486,8 +486,8 @@ def _admissions(session: Session, *where: Any) -> list[AdmissionLine]:
         .order_by(ADMISSION.c.requested_at, ADMISSION.c.id)
     )
     lines = []
-    for row in rows:
-        values = dict(row._mapping)
+    for row in rows.mappings():
+        values: dict[str, Any] = dict(row)
         values["lot_state"] = LotState(values["lot_state"])
         values["state"] = AdmissionState(values["state"])
         lines.append(AdmissionLine(**values))

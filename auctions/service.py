@@ -344,9 +344,9 @@ def _terms(session: Session, result_id: int, seller_id: int, values: TermsInput)
             LOT.c.winner_organisation_id.is_not(None),
         )
     ).scalars()
-    if values.organiser_organisation_id is not None:
-        if session.get(Organisation, values.organiser_organisation_id) is None:
-            raise InvalidInput([("terms.organiser_organisation_id", "unknown_organisation", {})])
+    organiser = values.organiser_organisation_id
+    if organiser is not None and session.get(Organisation, organiser) is None:
+        raise InvalidInput([("terms.organiser_organisation_id", "unknown_organisation", {})])
     steps = tuple((int(floor), int(value)) for floor, value in values.steps)
     if values.step_fen is not None:
         steps = ((0, values.step_fen),)

@@ -59,12 +59,14 @@ class PlaceBid(Command):
     """A bid. `received_at` is the server's clock at its arrival, and is what the deadline judges.
 
     `client_bid_id` is made by the bidder's program before sending and kept there: the same id always
-    gets the same answer. `alias` is filled in by the journal from `person_id`; None means not admitted.
+    gets the same answer. `organisation_ids` are those that the person may bid for at this moment (None:
+    no limit). `alias` is filled in by the writer from `person_id`; None means not admitted.
     """
 
     client_bid_id: str
     amount_fen: int
     received_at: dt.datetime
+    organisation_ids: frozenset[int] | None = None
     alias: int | None = None
 
 

@@ -1,0 +1,344 @@
+"""The hub: every room of this process, and who watches in it.
+
+A room is subscribed to the news before it reads its first snapshot, and applies what came meanwhile, so
+nothing falls between. News with a seq that is not the next makes the room read the journal; so does a
+look at the heads of all watched lots once a second, which catches whatever the bus lost and whatever was
+committed outside the writer. The view that a room keeps by `protocol.project` equals a fresh snapshot
+at the same seq; so joining costs no read once a room is there.
+
+Everything here runs on one event loop; the database is read on threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from auctions import protocol, queries
+from auctions.bus import Bus, LotNews
+from auctions.journal import Entry
+from auctions.protocol import CloseCode, event_frame
+from auctions.rules.canonical import iso
+from auctions.viewer import Viewer
+from market.clock import Clock
+from market.db import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a room grants. Times in seconds."""
+
+    max_message_bytes: int = protocol.MAX_MESSAGE_BYTES
+    messages_per_second: float = 10.0
+    message_burst: int = 30
+    bids_in_flight: int = 8
+    viewer_bytes: int = 65_536
+    sockets_per_person: int = 10
+    sockets_per_address: int = 200
+    hello_s: float = 10.0
+    idle_s: float = 75.0
+    stall_s: float = 20.0
+    heartbeat_s: float = 10.0
+    poll_s: float = 1.0
+    linger_s: float = 30.0
+    """How long a room without watchers is kept."""
+    tail: int = 512
+    """Events that a room remembers for resuming watchers."""
+
+
+class TooManySockets(Exception):
+    """An account or an address has as many sockets open as it may."""
+
+
+class Room:
+    """A lot being watched."""
+
+    def __init__(self, hub: Hub, start: queries.RoomState) -> None:
+        self._hub = hub
+        self.lot_id = start.lot_id
+        self.epoch = start.epoch
+        self.terms = start.terms
+        self.seq = start.seq
+        self.hash = start.hash
+        self.view = start.view
+        self.viewers: set[Viewer] = set()
+        self._tail: deque[tuple[int, str]] = deque(maxlen=hub.limits.tail)
+        self._view_text: str | None = None
+        self._healing: asyncio.Task[None] | None = None
+        self._told_watchers = 0
+        self.used_at = asyncio.get_running_loop().time()
+
+    def snapshot(self) -> str:
+        """A fresh snapshot as text; the lot's part of it is encoded once per seq."""
+        if self._view_text is None:
+            self._view_text = json.dumps(self.view, ensure_ascii=False, separators=(",", ":"))
+        head = json.dumps(
+            {
+                "v": protocol.VERSION,
+                "type": "snapshot",
+                "epoch": self.epoch,
+                "seq": self.seq,
+                "hash": self.hash,
+                "server_time": iso(self._hub.clock.now()),
+            }
+        )
+        return f'{head[:-1]},"state":{self._view_text}}}'
+
+    def hear(self, news: LotNews) -> None:
+        """Take news: what is next is passed on, what is old is dropped, a gap is healed."""
+        fresh: list[str] = []
+        for seq, hash_, frame in news.frames:
+            if seq <= self.seq:
+                continue
+            if seq != self.seq + 1:
+                self.heal()
+                break
+            self._advance(seq, hash_, frame)
+            fresh.append(frame)
+        if fresh:
+            for viewer in self.viewers:
+                viewer.offer(fresh)
+
+    def _advance(self, seq: int, hash_: str, frame: str) -> None:
+        self.view = protocol.project(self.view, json.loads(frame))
+        self.seq, self.hash = seq, hash_
+        self._view_text = None
+        self._tail.append((seq, frame))
+
+    def heal(self) -> asyncio.Task[None]:
+        """Read what the journal has and this room has not."""
+        if self._healing is None or self._healing.done():
+            self._healing = asyncio.create_task(self._heal())
+        return self._healing
+
+    async def _heal(self) -> None:
+        while True:
+            entries = await asyncio.to_thread(self._hub.read_entries, self.lot_id, self.seq)
+            now = self._hub.clock.now()
+            frames = tuple(
+                (e.seq, e.hash, event_frame(self.terms, e.lot_id, e.seq, e.hash, e.data, now))
+                for e in entries
+                if e.seq > self.seq
+            )
+            if not frames or frames[0][0] != self.seq + 1:
+                return
+            self.hear(LotNews(self.lot_id, frames))
+
+    def welcome(self, viewer: Viewer, epoch: str | None, after: int | None) -> bool:
+        """Let a watcher in and queue what it needs; True when it resumed, False for a snapshot.
+
+        No await between the two: nothing can be missed or doubled.
+        """
+        self.viewers.add(viewer)
+        frames = self._since(epoch, after)
+        if frames is None:
+            viewer.tell(self.snapshot())
+            return False
+        viewer.offer(frames)
+        return True
+
+    def _since(self, epoch: str | None, after: int | None) -> list[str] | None:
+        if epoch != self.epoch or after is None or after > self.seq:
+            return None
+        if after == self.seq:
+            return []
+        if not self._tail or self._tail[0][0] > after + 1:
+            return None
+        return [frame for seq, frame in self._tail if seq > after]
+
+    def heartbeat(self) -> None:
+        """Tell those who have nothing waiting that the room lives, and its head."""
+        text = protocol.encode(
+            protocol.Heartbeat(
+                seq=self.seq,
+                hash=self.hash,
+                watchers=len(self.viewers),
+                server_time=iso(self._hub.clock.now()),
+            )
+        )
+        for viewer in self.viewers:
+            if not viewer.behind:
+                viewer.offer([text])
+
+    def tell_watchers(self) -> None:
+        """Tell how many watch, if that has changed."""
+        if len(self.viewers) == self._told_watchers:
+            return
+        self._told_watchers = len(self.viewers)
+        text = protocol.encode(protocol.Watchers(n=self._told_watchers))
+        for viewer in self.viewers:
+            if not viewer.behind:
+                viewer.offer([text])
+
+
+class Hub:
+    """All rooms of one process. Create it on any thread; `start` it on the event loop."""
+
+    def __init__(
+        self,
+        db: Database,
+        bus: Bus,
+        clock: Clock,
+        *,
+        limits: Limits | None = None,
+        on_trouble: Callable[[str, BaseException], None] | None = None,
+    ) -> None:
+        self._db = db
+        self._bus = bus
+        self.clock = clock
+        self.limits = limits or Limits()
+        self._on_trouble = on_trouble or (lambda _code, _error: None)
+        self._rooms: dict[int, Room] = {}
+        self._opening: dict[int, asyncio.Task[Room]] = {}
+        self._early: dict[int, list[LotNews]] = {}
+        self._people: Counter[int] = Counter()
+        self._addresses: Counter[str] = Counter()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._end_subscription: Callable[[], None] = lambda: None
+        self.draining = False
+
+    async def start(self) -> None:
+        """Listen to the bus (which the caller starts and stops) and keep time."""
+        self._end_subscription = self._bus.subscribe(self._hear)
+        self._tasks = [
+            asyncio.create_task(self._every(self.limits.heartbeat_s, self._beat)),
+            asyncio.create_task(self._every(self.limits.poll_s, self._poll)),
+        ]
+
+    async def stop(self) -> None:
+        """Stop keeping time; watchers still there are not closed: see `drain`."""
+        self._end_subscription()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def drain(self, spread_s: float = 10.0, patience_s: float = 10.0) -> None:
+        """Ask every watcher to come back, at moments spread over `spread_s`, and close the sockets."""
+        self.draining = True
+        viewers = [viewer for room in self._rooms.values() for viewer in room.viewers]
+        for viewer in viewers:
+            pause = random.uniform(0.2, max(0.3, spread_s))  # noqa: S311  (a spread, not a secret)
+            viewer.tell(protocol.encode(protocol.Draining(reconnect_after_ms=int(pause * 1000))))
+            viewer.end(CloseCode.DRAINING)
+        for _ in range(max(1, int(patience_s * 20))):
+            if not any(room.viewers for room in self._rooms.values()):
+                return
+            await asyncio.sleep(0.05)
+
+    def watchers(self, lot_id: int) -> int:
+        """How many of this process's sockets watch a lot."""
+        room = self._rooms.get(lot_id)
+        return len(room.viewers) if room else 0
+
+    @property
+    def sockets(self) -> int:
+        """How many sockets are in rooms."""
+        return sum(len(room.viewers) for room in self._rooms.values())
+
+    @contextlib.contextmanager
+    def counted(self, person_id: int | None, address: str) -> Iterator[None]:
+        """Count a socket against its account and address while it is open. Raises TooManySockets."""
+        if self._addresses[address] >= self.limits.sockets_per_address or (
+            person_id is not None and self._people[person_id] >= self.limits.sockets_per_person
+        ):
+            raise TooManySockets
+        self._addresses[address] += 1
+        if person_id is not None:
+            self._people[person_id] += 1
+        try:
+            yield
+        finally:
+            _less(self._addresses, address)
+            if person_id is not None:
+                _less(self._people, person_id)
+
+    async def room(self, lot_id: int) -> Room:
+        """The room of a lot, opened if need be. Raises NotFound for a lot that is not published."""
+        room = self._rooms.get(lot_id)
+        if room is not None:
+            room.used_at = asyncio.get_running_loop().time()
+            return room
+        task = self._opening.get(lot_id)
+        if task is None:
+            self._early[lot_id] = []  # subscribed from here on; the read comes after
+            task = self._opening[lot_id] = asyncio.create_task(self._open(lot_id))
+        return await asyncio.shield(task)
+
+    async def _open(self, lot_id: int) -> Room:
+        try:
+            room = Room(self, await asyncio.to_thread(self._read_state, lot_id))
+            self._rooms[lot_id] = room
+            for news in self._early[lot_id]:
+                room.hear(news)
+            return room
+        finally:
+            del self._early[lot_id], self._opening[lot_id]
+
+    def leave(self, room: Room, viewer: Viewer) -> None:
+        """Let a watcher go. An empty room is kept for a while, for whoever comes back."""
+        room.viewers.discard(viewer)
+        room.used_at = asyncio.get_running_loop().time()
+
+    def _hear(self, news: LotNews) -> None:
+        early = self._early.get(news.lot_id)
+        if early is not None:
+            early.append(news)
+        room = self._rooms.get(news.lot_id)
+        if room is not None:
+            room.hear(news)
+
+    async def _beat(self) -> None:
+        for room in list(self._rooms.values()):
+            room.heartbeat()
+
+    async def _poll(self) -> None:
+        loop_time = asyncio.get_running_loop().time()
+        for room in list(self._rooms.values()):
+            if not room.viewers and loop_time - room.used_at > self.limits.linger_s:
+                del self._rooms[room.lot_id]
+                continue
+            room.tell_watchers()
+            for viewer in list(room.viewers):
+                if viewer.stalled_for() > self.limits.stall_s:
+                    viewer.end(CloseCode.TOO_SLOW)
+                elif loop_time - viewer.heard_at > self.limits.idle_s:
+                    viewer.end(CloseCode.IDLE)
+        if self._rooms:
+            heads = await asyncio.to_thread(self._read_heads, list(self._rooms))
+            for lot_id, seq in heads.items():
+                room_ = self._rooms.get(lot_id)
+                if room_ is not None and seq > room_.seq:
+                    room_.heal()
+
+    async def _every(self, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await action()
+            except Exception as error:
+                self._on_trouble("hub_tick_failed", error)
+
+    def read_entries(self, lot_id: int, seq: int) -> list[Entry]:
+        """Journal entries after a seq, in a short read of its own. On any thread."""
+        with self._db.read() as session:
+            return queries.entries_after(session, lot_id, seq)
+
+    def _read_state(self, lot_id: int) -> queries.RoomState:
+        with self._db.read() as session:
+            return queries.room_state(session, lot_id)
+
+    def _read_heads(self, lot_ids: list[int]) -> dict[int, int]:
+        with self._db.read() as session:
+            return queries.heads(session, lot_ids)
+
+
+def _less(counter: Counter[Any], key: object) -> None:
+    counter[key] -= 1
+    if counter[key] <= 0:
+        del counter[key]

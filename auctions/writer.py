@@ -1,0 +1,569 @@
+"""The writer: one thread per process that decides commands and makes them durable, in groups.
+
+It takes everything waiting (up to `max_batch`), sorts by lot, locks each lot's row once, decides each
+command in order of arrival in plain Python, writes entries, answers and heads in bulk, commits once; then
+acknowledges, then rings the bus. So a command acknowledged is a command on disk (I3), and nothing is
+published before its commit (R6).
+
+- The queue is bounded: `submit` raises Busy at once rather than let anyone wait unseen.
+- A command that breaks something cannot fail its neighbours: a failed batch is rolled back and its
+  members are tried one by one.
+- A commit whose outcome is not known is answered OutcomeUnknown: the same bid id, sent again, is
+  answered from the record or decided afresh. No client is ever told "no" for a bid that counted.
+- `stop` drains: whatever was accepted into the queue is answered.
+- The clock is watched. When it jumps by more than a second, against itself or against a lot's journal,
+  closings stand still and the alarm rings until it is trusted again; bids go on, in the lot's own time.
+
+Threads: `submit` and `ask` may be called from any; everything else runs on the writer's own. Deposits
+and whatever else must happen with the end of a lot hang on `on_closed`, called inside the transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from auctions import journal
+from auctions.bus import Bus, LotNews
+from auctions.errors import Busy, CommandFailed, Draining, OutcomeUnknown
+from auctions.models import BidAnswer
+from auctions.protocol import event_frame
+from auctions.receipts import Signer
+from auctions.rules.canonical import digest, iso
+from auctions.rules.commands import Close, Command, PlaceBid
+from auctions.rules.refusal import Refusal, RefusalCode
+from market.clock import Clock
+from market.db import Database, t
+
+ANSWER = t(BidAnswer)
+JUMP = dt.timedelta(seconds=1)
+
+OnClosed = Callable[[Connection, int, journal.Outcome, dt.datetime], None]
+"""(connection, lot_id, outcome, now): called in the ending's own transaction for every end of a lot
+(sold, passed in, withdrawn, cancelled) and for a default. It may write; it must not commit or wait."""
+
+Alarm = Callable[[str, dict[str, Any]], None]
+"""(code, detail): clock_jumped, clock_trusted, clock_behind_journal, command_failed, commit_unknown,
+database_unreachable. From the writer's thread; must not block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command came to. `seq` and `hash` are its last entry's, or for a refusal the head's seq
+    that made the rule apply and the head's hash. `receipt` is signed; only bids get one.
+    """
+
+    lot_id: int
+    accepted: bool
+    seq: int
+    hash: str
+    code: str | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    receipt: dict[str, Any] | None = None
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a batch did, for the metrics. `waiting` is the queue's length when it was taken."""
+
+    commands: int
+    entries: int
+    lots: int
+    waiting: int
+
+
+@dataclass(slots=True)
+class _Job:
+    command: Command
+    future: Future[Answer] | None = None
+    loop: asyncio.AbstractEventLoop | None = None
+    waiter: asyncio.Future[Answer] | None = None
+    result: Answer | Exception | None = None
+
+
+class _CommitUnknown(Exception):
+    pass
+
+
+class _NotBegun(Exception):
+    """The transaction could not get as far as deciding: no connection, or no lock."""
+
+
+class Writer:
+    """See the module. `monotonic` (say, `time.monotonic`) lets it see the clock jump forwards too."""
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        signer: Signer,
+        bus: Bus,
+        *,
+        on_closed: OnClosed | None = None,
+        on_alarm: Alarm | None = None,
+        on_batch: Callable[[Batch], None] | None = None,
+        monotonic: Callable[[], float] | None = None,
+        max_waiting: int = 4096,
+        max_batch: int = 256,
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._signer = signer
+        self._bus = bus
+        self._on_closed = on_closed
+        self._on_alarm = on_alarm or (lambda _code, _detail: None)
+        self._on_batch = on_batch or (lambda _batch: None)
+        self._guard = ClockGuard(clock, monotonic)
+        self._max_batch = max_batch
+        self._queue: queue.Queue[_Job | None] = queue.Queue(max_waiting)
+        self._gate = threading.Lock()
+        self._draining = False
+        self._thread = threading.Thread(target=self._work, name="auction-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 30.0) -> bool:
+        """Take no more, answer all that was taken; False if that took longer than `timeout` seconds."""
+        with self._gate:
+            already, self._draining = self._draining, True
+        if not self._thread.is_alive():
+            return True
+        if not already:
+            self._queue.put(None)
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait, about."""
+        return self._queue.qsize()
+
+    @property
+    def closings_paused(self) -> bool:
+        """Whether the clock is distrusted at present."""
+        return not self._guard.trusted
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread works: part of the readiness check."""
+        return self._thread.is_alive() and not self._draining
+
+    def trust_clock(self) -> None:
+        """An operator's word that the clock is right as it is now: closings go on."""
+        self._guard.accept()
+
+    def submit(self, command: Command) -> Future[Answer]:
+        """Queue a command; its future gets an Answer, or raises OutcomeUnknown or CommandFailed.
+
+        Raises Busy or Draining at once, having done nothing.
+        """
+        job = _Job(command, future=Future())
+        self._put(job)
+        assert job.future is not None
+        return job.future
+
+    async def ask(self, command: Command) -> Answer:
+        """`submit` for the event loop: one wake-up of the loop answers a whole batch.
+
+        A waiter that is cancelled does not undo its command.
+        """
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Answer] = loop.create_future()
+        self._put(_Job(command, loop=loop, waiter=waiter))
+        return await waiter
+
+    def _put(self, job: _Job) -> None:
+        # The gate keeps a command from slipping in behind the sentinel, where nobody would answer it.
+        with self._gate:
+            if self._draining:
+                raise Draining
+            try:
+                self._queue.put_nowait(job)
+            except queue.Full:
+                raise Busy from None
+
+    def _work(self) -> None:
+        last = False
+        while not last:
+            first = self._queue.get()
+            if first is None:
+                return
+            jobs = [first]
+            while len(jobs) < self._max_batch:
+                try:
+                    job = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if job is None:
+                    last = True
+                    break
+                jobs.append(job)
+            news: list[LotNews] = []
+            try:
+                news = self._run(jobs)
+            except Exception as error:
+                self._fail([job for job in jobs if job.result is None], error)
+            self._acknowledge(jobs)
+            if news:
+                self._bus.publish(news)
+
+    def _run(self, jobs: list[_Job]) -> list[LotNews]:
+        """Decide jobs in one transaction; on trouble, in smaller ones. Every job gets a result."""
+        jobs = sorted(jobs, key=lambda job: job.command.lot_id)
+        try:
+            return self._transact(jobs)
+        except _CommitUnknown as error:
+            self._on_alarm("commit_unknown", {"commands": len(jobs), "error": repr(error.__cause__)})
+            for job in jobs:
+                job.result = OutcomeUnknown()
+            return []
+        except _NotBegun as error:
+            groups: dict[int, list[_Job]] = defaultdict(list)
+            for job in jobs:
+                groups[job.command.lot_id].append(job)
+            cause = error.__cause__
+            gone = not isinstance(cause, sa.exc.DBAPIError) or cause.connection_invalidated
+            if len(groups) == 1 or gone:
+                self._on_alarm("database_unreachable", {"commands": len(jobs), "error": repr(cause)})
+                for job in jobs:
+                    job.result = CommandFailed()
+                return []
+            return [news for group in groups.values() for news in self._run(group)]
+        except Exception as error:
+            if len(jobs) == 1:
+                self._fail(jobs, error)
+                return []
+            return [news for job in jobs for news in self._run([job])]
+
+    def _fail(self, jobs: Sequence[_Job], error: Exception) -> None:
+        for job in jobs:
+            self._on_alarm(
+                "command_failed",
+                {"command": type(job.command).__name__, "lot_id": job.command.lot_id, "error": repr(error)},
+            )
+            failure = CommandFailed()
+            failure.__cause__ = error
+            job.result = failure
+
+    def _transact(self, jobs: list[_Job]) -> list[LotNews]:
+        clock, changed = self._guard.read()
+        if changed is not None:
+            self._on_alarm(changed, {"offset_s": self._guard.offset_s})
+        try:
+            manager = self._db.connect_for_writing()
+            connection = manager.__enter__()
+        except sa.exc.SQLAlchemyError as error:
+            raise _NotBegun from error
+        try:
+            return self._decide(connection, jobs, clock)
+        except BaseException:
+            with contextlib.suppress(sa.exc.SQLAlchemyError):
+                connection.rollback()
+            raise
+        finally:
+            manager.__exit__(None, None, None)
+
+    def _decide(self, connection: Connection, jobs: list[_Job], clock: dt.datetime) -> list[LotNews]:
+        bids = [job.command for job in jobs if isinstance(job.command, PlaceBid)]
+        try:
+            heads = journal.lock(connection, {job.command.lot_id for job in jobs})
+        except sa.exc.SQLAlchemyError as error:
+            raise _NotBegun from error
+        alias_of = journal.aliases(
+            connection, ((bid.lot_id, bid.person_id) for bid in bids if bid.person_id is not None)
+        )
+        known = _known_answers(connection, bids)
+        entries: list[journal.Entry] = []
+        touched: dict[int, journal.Head] = {}
+        results: list[Answer] = []
+        signing: list[tuple[int, dict[str, Any]]] = []
+        record: dict[tuple[int, int, str], int] = {}
+        for place, job in enumerate(jobs):
+            command = job.command
+            head = heads.get(command.lot_id)
+            key: tuple[int, int, str] | None = None
+            reused = False
+            if isinstance(command, PlaceBid) and command.person_id is not None:
+                key = (command.lot_id, command.person_id, command.client_bid_id)
+                if key in record and _same_bid(jobs[record[key]].command, command):
+                    results.append(replace(results[record[key]], repeated=True))
+                    signing.append((place, {"copy_of": record[key]}))
+                    continue
+                earlier = known.get(key)
+                if earlier is not None and earlier.body_hash == _body_hash(command):
+                    results.append(_from_record(earlier))
+                    continue
+                reused = key in record or earlier is not None
+                command = replace(command, alias=_alias(alias_of, command))
+            outcome: journal.Step | Refusal
+            if head is None:
+                outcome = Refusal(RefusalCode.NO_SUCH_LOT, 0)
+            elif reused:
+                outcome = Refusal(RefusalCode.CLIENT_BID_ID_REUSED, head.lot.seq)
+            elif isinstance(command, Close) and self._distrusts(head, clock):
+                outcome = Refusal(RefusalCode.CLOSINGS_PAUSED, head.lot.seq)
+            else:
+                outcome = journal.step(head, command, clock)
+            if isinstance(outcome, Refusal):
+                answer = Answer(
+                    command.lot_id,
+                    False,
+                    outcome.seq,
+                    "" if head is None else head.hash,
+                    outcome.code.value,
+                    dict(outcome.params),
+                )
+            else:
+                heads[command.lot_id] = touched[command.lot_id] = outcome.head
+                entries += outcome.entries
+                last = outcome.entries[-1]
+                answer = Answer(command.lot_id, True, last.seq, last.hash)
+            results.append(answer)
+            if isinstance(command, PlaceBid):
+                signing.append((place, _content(command, answer, clock)))
+                if key is not None and head is not None and not reused:
+                    record[key] = place
+        self._sign(results, signing)
+        ended = journal.store(connection, list(touched.values()), entries)
+        _store_answers(connection, jobs, results, record, clock)
+        if self._on_closed is not None:
+            for lot_id, outcome_ in ended:
+                self._on_closed(connection, lot_id, outcome_, heads[lot_id].lot.last_at or clock)
+        news = _news(heads, entries, clock)
+        try:
+            connection.commit()
+        except Exception as error:
+            raise _CommitUnknown from error
+        # From here on nothing may raise: a retry would do what is already done.
+        for job, result in zip(jobs, results, strict=True):
+            job.result = result
+        with contextlib.suppress(Exception):
+            self._on_batch(Batch(len(jobs), len(entries), len(touched), self._queue.qsize()))
+        return news
+
+    def _distrusts(self, head: journal.Head, clock: dt.datetime) -> bool:
+        if not self._guard.trusted:
+            return True
+        if head.lot.last_at is not None and head.lot.last_at - clock > JUMP:
+            self._on_alarm("clock_behind_journal", {"lot_id": head.lot.lot_id, "clock": clock.isoformat()})
+            return True
+        return False
+
+    def _sign(self, results: list[Answer], signing: list[tuple[int, dict[str, Any]]]) -> None:
+        fresh = [(place, content) for place, content in signing if "copy_of" not in content]
+        receipts = self._signer.sign([content for _, content in fresh])
+        for (place, _), receipt in zip(fresh, receipts, strict=True):
+            results[place] = replace(results[place], receipt=receipt)
+        for place, content in signing:
+            if "copy_of" in content:
+                results[place] = replace(results[content["copy_of"]], repeated=True)
+
+    def _acknowledge(self, jobs: Sequence[_Job]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = defaultdict(list)
+        for job in jobs:
+            result = job.result if job.result is not None else CommandFailed()
+            job.result = result
+            if job.loop is not None:
+                by_loop[job.loop].append(job)
+            elif job.future is not None:
+                with contextlib.suppress(InvalidStateError):  # its owner cancelled it
+                    if isinstance(result, Exception):
+                        job.future.set_exception(result)
+                    else:
+                        job.future.set_result(result)
+        for loop, waiting in by_loop.items():
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_resolve, waiting)
+
+
+def _resolve(jobs: Sequence[_Job]) -> None:
+    for job in jobs:
+        if job.waiter is None or job.waiter.done():
+            continue
+        if isinstance(job.result, Exception):
+            job.waiter.set_exception(job.result)
+        elif job.result is not None:
+            job.waiter.set_result(job.result)
+
+
+def _alias(held: dict[tuple[int, int], tuple[int, int]], bid: PlaceBid) -> int | None:
+    """The alias under which a person bids, if the admission is for one of the allowed organisations."""
+    if bid.person_id is None:
+        return None
+    alias, organisation_id = held.get((bid.lot_id, bid.person_id), (None, None))
+    if bid.organisation_ids is not None and organisation_id not in bid.organisation_ids:
+        return None
+    return alias
+
+
+def _body_hash(bid: PlaceBid) -> str:
+    return digest(f"{bid.amount_fen}")
+
+
+def _same_bid(one: Command, other: PlaceBid) -> bool:
+    return isinstance(one, PlaceBid) and one.amount_fen == other.amount_fen
+
+
+def _content(bid: PlaceBid, answer: Answer, clock: dt.datetime) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "lot_id": bid.lot_id,
+        "client_bid_id": bid.client_bid_id,
+        "alias": bid.alias,
+        "amount_fen": bid.amount_fen,
+        "received_at": iso(bid.received_at),
+        "accepted": answer.accepted,
+        "code": answer.code,
+        "params": answer.params,
+        "seq": answer.seq,
+        "hash": answer.hash,
+        "at": iso(clock),
+    }
+
+
+def _known_answers(connection: Connection, bids: Sequence[PlaceBid]) -> dict[tuple[int, int, str], Any]:
+    if not bids:
+        return {}
+    c = ANSWER.c
+    rows = connection.execute(
+        sa.select(c.lot_id, c.person_id, c.client_bid_id, c.body_hash, c.answer).where(
+            c.lot_id.in_(sorted({bid.lot_id for bid in bids})),
+            c.person_id.in_(sorted({bid.person_id for bid in bids if bid.person_id is not None})),
+            c.client_bid_id.in_(sorted({bid.client_bid_id for bid in bids})),
+        )
+    )
+    return {(row.lot_id, row.person_id, row.client_bid_id): row for row in rows}
+
+
+def _from_record(row: Any) -> Answer:
+    stored = row.answer
+    return Answer(
+        row.lot_id,
+        stored["accepted"],
+        stored["seq"],
+        stored["hash"],
+        stored["code"],
+        stored["params"],
+        stored["receipt"],
+        repeated=True,
+    )
+
+
+def _store_answers(
+    connection: Connection,
+    jobs: Sequence[_Job],
+    results: Sequence[Answer],
+    record: dict[tuple[int, int, str], int],
+    clock: dt.datetime,
+) -> None:
+    rows = []
+    for (lot_id, person_id, client_bid_id), place in record.items():
+        command, answer = jobs[place].command, results[place]
+        assert isinstance(command, PlaceBid)
+        rows.append(
+            {
+                "lot_id": lot_id,
+                "person_id": person_id,
+                "client_bid_id": client_bid_id,
+                "body_hash": _body_hash(command),
+                "accepted": answer.accepted,
+                "seq": answer.seq,
+                "answer": {
+                    "accepted": answer.accepted,
+                    "seq": answer.seq,
+                    "hash": answer.hash,
+                    "code": answer.code,
+                    "params": answer.params,
+                    "receipt": answer.receipt,
+                },
+                "at": clock,
+            }
+        )
+    if rows:
+        connection.execute(sa.insert(ANSWER), rows)
+
+
+def _news(
+    heads: dict[int, journal.Head], entries: Sequence[journal.Entry], clock: dt.datetime
+) -> list[LotNews]:
+    frames: dict[int, list[tuple[int, str, str]]] = defaultdict(list)
+    for entry in entries:
+        terms = heads[entry.lot_id].lot.terms
+        frame = event_frame(terms, entry.lot_id, entry.seq, entry.hash, entry.data, clock)
+        frames[entry.lot_id].append((entry.seq, entry.hash, frame))
+    return [LotNews(lot_id, tuple(items)) for lot_id, items in frames.items()]
+
+
+class ClockGuard:
+    """Watches a clock: against its own past, and against a monotonic one where there is one.
+
+    A jump of more than a second makes it distrusted. It is trusted again when it is back where it
+    should be, when the new offset has held for `settle_s` (a deliberate setting of the clock), or when
+    an operator accepts it. Slow drift, as time servers make it, is followed.
+    """
+
+    def __init__(
+        self, clock: Clock, monotonic: Callable[[], float] | None = None, *, settle_s: float = 30.0
+    ) -> None:
+        self._clock = clock
+        self._monotonic = monotonic
+        self._settle_s = settle_s
+        self._high: dt.datetime | None = None
+        self._base: float | None = None
+        self._moved: tuple[float, float] | None = None
+        self.trusted = True
+        self.offset_s = 0.0
+        self._accept = False
+
+    def accept(self) -> None:
+        """Trust the clock as it is, from the next reading on. Any thread."""
+        self._accept = True
+
+    def read(self) -> tuple[dt.datetime, str | None]:
+        """The clock, and `clock_jumped` or `clock_trusted` when that has just changed."""
+        now = self._clock.now()
+        if self._accept:
+            self._accept = False
+            self._high, self._base, self._moved = now, None, None
+        was = self.trusted
+        self.trusted = self._judge(now)
+        if self.trusted and (self._high is None or now > self._high):
+            self._high = now
+        if was == self.trusted:
+            return now, None
+        return now, "clock_trusted" if self.trusted else "clock_jumped"
+
+    def _judge(self, now: dt.datetime) -> bool:
+        if self._monotonic is None:
+            behind = dt.timedelta(0) if self._high is None else self._high - now
+            self.offset_s = -behind.total_seconds()
+            return behind <= JUMP
+        tick = self._monotonic()
+        offset = now.timestamp() - tick
+        if self._base is None:
+            self._base = offset
+        self.offset_s = offset - self._base
+        if abs(self.offset_s) <= JUMP.total_seconds():
+            self._base, self._moved = offset, None
+            return True
+        if self._moved is None or abs(offset - self._moved[0]) > JUMP.total_seconds():
+            self._moved = (offset, tick)
+            return False
+        if tick - self._moved[1] >= self._settle_s:
+            self._base, self._moved = offset, None
+            return True
+        return False
