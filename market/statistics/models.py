@@ -120,3 +120,9 @@ class Snapshot(SQLModel, table=True):
     published_at: dt.datetime = columns.instant(index=True)
     published_by: int | None = columns.reference("person.id", optional=True, index=False)
     supersedes_id: int | None = columns.reference("snapshot.id", optional=True, index=False)
+
+
+@sa.event.listens_for(Snapshot, "before_update")
+@sa.event.listens_for(Snapshot, "before_delete")
+def _published_is_published(_mapper: Any, _connection: Any, _target: Snapshot) -> None:
+    raise TypeError("a published snapshot is never changed")

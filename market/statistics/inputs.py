@@ -1,0 +1,36 @@
+"""What officials enter: GDP releases and which figure to publish."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from pydantic import Field
+
+from market.inputs import Input, Line, TypedAmount
+from market.statistics.models import Vintage
+
+Year = Annotated[int, Field(ge=1990, le=2100, examples=[2024])]
+Quarter = Annotated[int, Field(ge=1, le=4, description="Year to date through this quarter; 4 is the year.")]
+
+
+class GdpReleaseInput(Input):
+    """A published GDP figure at current prices."""
+
+    region_code: Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["331081"])]
+    year: Year
+    quarter: Quarter = 4
+    vintage: Vintage
+    value_fen: Annotated[
+        TypedAmount, Field(gt=0, description="GDP at current prices, fen.", examples=[14_176_300_000_000])
+    ]
+    published_on: dt.date
+    source: Annotated[Line, Field(min_length=4, max_length=300)]
+
+
+class SnapshotInput(Input):
+    """The figure to freeze and publish."""
+
+    caliber: Annotated[str, Field(pattern=r"^[A-Z][0-9A-Z]{0,7}$", examples=["C4"])]
+    year: Year
+    quarter: Quarter = 4

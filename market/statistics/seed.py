@@ -1,0 +1,32 @@
+"""The calibers, the plan's target and the one GDP figure that are known at the start.
+
+Nothing is invented: a year without a published GDP has no denominator until an official enters one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+from market.db import Session, t, upsert
+from market.statistics.models import Caliber, GdpRelease, PlanTarget
+
+
+def seed_statistics(session: Session, now: dt.datetime) -> None:
+    """Add what is not there yet; rows that are there stay as they are."""
+    data: dict[str, Any] = json.loads((Path(__file__).parent / "seed.json").read_text(encoding="utf-8"))
+    calibers = [
+        _dated({**data["caliber_defaults"], **row}, "valid_from", "valid_to") for row in data["calibers"]
+    ]
+    upsert(session, t(Caliber), calibers, key=["code", "version"])
+    upsert(session, t(PlanTarget), data["plan_targets"], key=["indicator", "year"])
+    releases = [_dated(row, "published_on") | {"entered_at": now} for row in data["gdp_releases"]]
+    upsert(
+        session, t(GdpRelease), releases, key=["region_code", "year", "quarter", "vintage", "published_on"]
+    )
+
+
+def _dated(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return row | {name: dt.date.fromisoformat(row[name]) if row[name] else None for name in names}

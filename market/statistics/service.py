@@ -1,0 +1,156 @@
+"""What officials do with figures: enter a GDP release, publish a figure frozen with its inputs.
+
+Neither is ever edited: a restated GDP is a new release, a changed figure a new snapshot that says which
+one it supersedes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from market import audit
+from market.clock import local_date
+from market.db import Session, t
+from market.errors import Duplicate, InvalidInput
+from market.permissions import Action, Actor, require
+from market.statistics import queries
+from market.statistics.inputs import GdpReleaseInput, SnapshotInput
+from market.statistics.models import Caliber, GdpRelease, Snapshot
+
+
+def add_gdp_release(session: Session, actor: Actor, now: dt.datetime, data: GdpReleaseInput) -> int:
+    """Enter a published GDP figure; returns its id.
+
+    Raises NotAllowed, InvalidInput for a day of publication in the future or before the period ended,
+    Duplicate for the same release entered before.
+    """
+    require(actor, Action.STATISTICS_MANAGE)
+    if data.published_on > local_date(now):
+        raise InvalidInput([("published_on", "published_in_future", {})])
+    if data.published_on < dt.date(data.year, data.quarter * 3, 28):
+        raise InvalidInput([("published_on", "published_before_period", {})])
+    c = t(GdpRelease).c
+    if session.scalar(
+        sa.select(c.id).where(
+            c.region_code == data.region_code,
+            c.year == data.year,
+            c.quarter == data.quarter,
+            c.vintage == data.vintage.value,
+            c.published_on == data.published_on,
+        )
+    ):
+        raise Duplicate(field="published_on", value=data.published_on.isoformat())
+    values = {**data.model_dump(), "vintage": data.vintage.value}
+    release = GdpRelease(**values, entered_at=now, entered_by=actor.person_id)
+    session.add(release)
+    session.flush()
+    assert release.id is not None
+    audit.record(session, actor, "gdp_release.entered", release.id, now, after=values)
+    return release.id
+
+
+def publish_snapshot(session: Session, actor: Actor, now: dt.datetime, data: SnapshotInput) -> int:
+    """Freeze a figure as it stands now, with its contracts, caliber and GDP release; returns its id.
+
+    Raises NotAllowed, NotFound (caliber), InvalidInput (`no_gdp`) where no GDP is published.
+    """
+    require(actor, Action.STATISTICS_MANAGE)
+    counting = queries.caliber(session, data.caliber)
+    figure = queries.figure(session, counting, data.year, data.quarter, as_of=local_date(now))
+    if figure.denominator is None:
+        raise InvalidInput([("year", "no_gdp", {"year": data.year, "quarter": data.quarter})])
+    content = content_of(figure)
+    s, c = t(Snapshot).c, t(Caliber).c
+    previous = session.scalar(
+        sa.select(s.id)
+        .select_from(t(Snapshot).join(t(Caliber), s.caliber_id == c.id))
+        .where(c.code == counting.code, s.year == data.year, s.quarter == data.quarter)
+        .order_by(s.id.desc())
+        .limit(1)
+    )
+    snapshot = Snapshot(
+        caliber_id=counting.id,
+        gdp_release_id=figure.denominator.id,
+        year=data.year,
+        quarter=data.quarter,
+        numerator_fen=figure.numerator_fen,
+        denominator_fen=figure.denominator.value_fen,
+        contract_count=figure.contract_count,
+        content=content,
+        sha256=fingerprint(content),
+        published_at=now,
+        published_by=actor.person_id,
+        supersedes_id=previous,
+    )
+    session.add(snapshot)
+    session.flush()
+    assert snapshot.id is not None
+    audit.record(
+        session,
+        actor,
+        "snapshot.published",
+        snapshot.id,
+        now,
+        after={
+            "caliber": counting.code,
+            "year": data.year,
+            "quarter": data.quarter,
+            "numerator_fen": figure.numerator_fen,
+            "denominator_fen": figure.denominator.value_fen,
+            "sha256": snapshot.sha256,
+        },
+    )
+    return snapshot.id
+
+
+def content_of(figure: queries.Figure) -> dict[str, Any]:
+    """Everything that a figure was computed from, as it is frozen."""
+    release, counting = figure.denominator, figure.caliber
+    assert release is not None
+    return {
+        "format": 1,
+        "caliber": {
+            "code": counting.code,
+            "version": counting.version,
+            "name": counting.name,
+            "note": counting.note,
+            "measure": counting.measure.value,
+            "side": counting.side.value,
+            "region_code": counting.region_code,
+            "states": list(counting.states),
+        },
+        "year": figure.period.year,
+        "quarter": figure.period.quarter,
+        "as_of": figure.as_of.isoformat(),
+        "provisional": list(figure.provisional),
+        "gdp_release": {
+            "id": release.id,
+            "vintage": release.vintage.value,
+            "value_fen": release.value_fen,
+            "published_on": release.published_on.isoformat(),
+            "source": release.source,
+        },
+        "numerator_fen": figure.numerator_fen,
+        "denominator_fen": release.value_fen,
+        "share_percent": str(figure.percent),
+        "contracts": [
+            {
+                "id": one.id,
+                "local_number": one.local_number,
+                "registered_on": one.registered_on.isoformat(),
+                "fen": one.fen,
+            }
+            for one in figure.contracts
+        ],
+    }
+
+
+def fingerprint(content: dict[str, Any]) -> str:
+    """SHA-256 over the content as JSON with sorted keys, no spaces, UTF-8."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
