@@ -19,6 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from market import errors
+from market.files import rules as files
+from market.parties import rules as parties
 from web import i18n
 
 log = structlog.get_logger()
@@ -33,6 +35,14 @@ STATUS: dict[type[errors.MarketError], int] = {
     errors.InvalidInput: 422,
     errors.TooManyRequests: 429,
     errors.Unavailable: 503,
+    files.FileTooLarge: 413,
+    files.FileTypeRefused: 415,
+    files.FileEmpty: 422,
+    files.TooManyFiles: 409,
+    parties.BadCredentials: 422,
+    parties.LastAdministrator: 409,
+    parties.LinkExpired: 410,
+    parties.TooManyTokens: 409,
 }
 """Status by class; a subclass takes its nearest ancestor's, and 400 when none is listed."""
 
@@ -140,7 +150,10 @@ def _answer(
         return RedirectResponse(f"/sign-in?next={quote(target)}", status_code=303)
     from web.render import error_page
 
-    return error_page(request, status, code, params, fields)
+    page = error_page(request, status, code, params, fields)
+    if "retry_after" in params:
+        page.headers["Retry-After"] = str(params["retry_after"])
+    return page
 
 
 def install(app: FastAPI) -> None:

@@ -114,6 +114,12 @@ class MembershipInput(Input):
     role: Role = Field(examples=["bidder"])
 
 
+class EmailInput(Input):
+    """The e-mail address of an account."""
+
+    email: Email
+
+
 class ReasonInput(Input):
     """Why a step was taken; told to the organisation."""
 
