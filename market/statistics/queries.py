@@ -181,6 +181,10 @@ def choose_release(found: Iterable[ReleaseRow], period: rules.Period, as_of: dt.
     )
 
 
+def _counted(row: Any) -> Counted:
+    return Counted(*row, fen=0)
+
+
 def counted(
     session: Session, counting: CaliberRow, first: dt.date, last: dt.date, as_of: dt.date
 ) -> list[Counted]:
@@ -201,7 +205,7 @@ def counted(
         .where(side, state.in_(counting.states), c.registered_on.between(first, min(last, as_of)))
         .order_by(c.registered_on, c.id)
     )  # fmt: skip
-    found = [Counted(*tuple(row), 0) for row in rows]
+    found = [_counted(row) for row in rows]
     then = _amounts_then(session, [one.id for one in found], as_of)
     by_deal = counting.measure is AmountMeasure.DEAL
     result = []

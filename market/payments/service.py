@@ -1,0 +1,234 @@
+"""Deposits: asked for, held, and then given back, counted towards the price, or forfeited.
+
+Each movement is one ledger transfer under a key of its own, so that doing it twice moves it once.
+Staff move deposits of everybody; a bidder asks for its own organisation's. None of the verbs commits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from market import audit
+from market.db import Session, for_update, t
+from market.errors import Conflict, InvalidInput, NotFound
+from market.payments import ledger, rules
+from market.payments.gateway import Gateway, HoldState
+from market.payments.models import Deposit, DepositState
+from market.payments.rules import Line, Movement
+from market.permissions import Action, Actor, require
+from market.work import enqueue
+
+SETTLE_KIND = "deposit.settle"
+"""Work: release or apply one deposit. Payload: `deposit_id`, `movement`."""
+
+
+def request_deposit(
+    session: Session,
+    actor: Actor,
+    now: dt.datetime,
+    lot_id: int,
+    organisation_id: int,
+    amount_fen: int,
+    gateway: Gateway,
+) -> int:
+    """Ask for the deposit of an organisation for a lot; returns the deposit's id.
+
+    Asked again, the same deposit is returned (a failed one is asked for afresh). A gateway that holds
+    at once makes it held; otherwise it is due until confirmed. Raises NotAllowed; Conflict when another
+    amount was asked for before; InvalidInput for an amount that is not positive.
+    """
+    require(actor, Action.BID_PLACE, organisation_id)
+    if amount_fen <= 0:
+        raise InvalidInput([("amount_fen", "greater_than", {"gt": 0})])
+    d = t(Deposit).c
+    deposit = session.scalars(
+        for_update(
+            sa.select(Deposit).where(d.lot_id == lot_id, d.organisation_id == organisation_id), session
+        )
+    ).one_or_none()
+    if deposit is not None:
+        if deposit.amount_fen != amount_fen:
+            raise Conflict(current=deposit.amount_fen)
+        if deposit.state != DepositState.FAILED.value:
+            return _id(deposit)
+        deposit.state = rules.next_state(DepositState.FAILED, Movement.REQUEST).value
+        deposit.updated_at = now
+    else:
+        if actor.person_id is None:
+            raise InvalidInput([("person_id", "missing", {})])
+        deposit = Deposit(
+            lot_id=lot_id,
+            organisation_id=organisation_id,
+            person_id=actor.person_id,
+            amount_fen=amount_fen,
+            gateway=gateway.name,
+            created_at=now,
+            updated_at=now,
+        )
+        session.add(deposit)
+        session.flush()
+    deposit_id = _id(deposit)
+    hold = gateway.hold(f"deposit-{deposit_id}", amount_fen, deposit.currency)
+    deposit.gateway, deposit.gateway_reference = gateway.name, hold.reference
+    audit.record(
+        session, actor, "deposit.requested", deposit_id, now,
+        after={"lot_id": lot_id, "organisation_id": organisation_id, "amount_fen": amount_fen},
+    )  # fmt: skip
+    if hold.state is HoldState.HELD:
+        _move(session, actor, now, deposit, Movement.CONFIRM)
+    session.flush()
+    return deposit_id
+
+
+def confirm_deposit(session: Session, actor: Actor, now: dt.datetime, deposit_id: int) -> DepositState:
+    """Say that the money arrived. Confirming a held deposit again changes nothing.
+
+    Raises NotFound, NotAllowed, WrongState.
+    """
+    return _settle(session, actor, now, deposit_id, Movement.CONFIRM, DepositState.HELD, None)
+
+
+def fail_deposit(
+    session: Session, actor: Actor, now: dt.datetime, deposit_id: int, *, reason: str
+) -> DepositState:
+    """Say that the money did not arrive; it may be asked for again."""
+    return _settle(session, actor, now, deposit_id, Movement.FAIL, DepositState.FAILED, None, reason=reason)
+
+
+def release_deposit(
+    session: Session, actor: Actor, now: dt.datetime, deposit_id: int, gateway: Gateway
+) -> DepositState:
+    """Give a held deposit back. Raises NotFound, NotAllowed, WrongState."""
+    return _settle(session, actor, now, deposit_id, Movement.RELEASE, DepositState.RELEASED, gateway)
+
+
+def apply_deposit(
+    session: Session, actor: Actor, now: dt.datetime, deposit_id: int, gateway: Gateway
+) -> DepositState:
+    """Count the winner's deposit towards the price. Raises NotFound, NotAllowed, WrongState."""
+    return _settle(session, actor, now, deposit_id, Movement.APPLY, DepositState.APPLIED, gateway)
+
+
+def forfeit_deposit(
+    session: Session, actor: Actor, now: dt.datetime, deposit_id: int, gateway: Gateway, *, reason: str
+) -> DepositState:
+    """Keep the deposit of somebody who broke the terms. Raises also InvalidInput without a reason."""
+    if not reason.strip():
+        raise InvalidInput([("reason", "missing", {})])
+    return _settle(
+        session,
+        actor,
+        now,
+        deposit_id,
+        Movement.FORFEIT,
+        DepositState.FORFEITED,
+        gateway,
+        reason=reason.strip(),
+    )
+
+
+def settle_lot_deposits(
+    session: Session, now: dt.datetime, lot_id: int, winner_organisation_id: int | None
+) -> int:
+    """After a lot has closed, leave work for each held deposit: the winner's counts towards the price,
+    the others go back. Called twice it leaves the work once. Returns the deposits concerned."""
+    d = t(Deposit).c
+    rows = session.execute(
+        sa.select(d.id, d.organisation_id)
+        .where(d.lot_id == lot_id, d.state == DepositState.HELD.value)
+        .order_by(d.id)
+    ).all()
+    for row in rows:
+        won = row.organisation_id == winner_organisation_id
+        movement = Movement.APPLY if won else Movement.RELEASE
+        enqueue(
+            session, SETTLE_KIND, {"deposit_id": row.id, "movement": movement.value}, key=str(row.id), now=now
+        )
+    return len(rows)
+
+
+def settle(
+    session: Session, actor: Actor, now: dt.datetime, deposit_id: int, movement: str, gateway: Gateway
+) -> DepositState:
+    """Do what a piece of settling work says; a deposit settled already is left alone."""
+    verb = apply_deposit if Movement(movement) is Movement.APPLY else release_deposit
+    deposit = session.get(Deposit, deposit_id)
+    if deposit is None:
+        raise NotFound
+    if deposit.state != DepositState.HELD.value:
+        return DepositState(deposit.state)
+    return verb(session, actor, now, deposit_id, gateway)
+
+
+@dataclass(frozen=True)
+class DepositRow:
+    """A deposit as lists show it."""
+
+    id: int
+    lot_id: int
+    organisation_id: int
+    amount_fen: int
+    state: DepositState
+    gateway: str
+    gateway_reference: str | None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+def deposits(
+    session: Session,
+    actor: Actor,
+    *,
+    lot_id: int | None = None,
+    organisation_id: int | None = None,
+    limit: int = 20,
+    offset: int = 0,
+) -> tuple[list[DepositRow], int]:
+    """The deposits that an actor may see (its organisations' own; staff: all), newest first."""
+    d = t(Deposit).c
+    where: list[sa.ColumnElement[bool]] = []
+    if not actor.can(Action.LOT_ADMIT):
+        require(actor, Action.BID_PLACE)
+        where.append(d.organisation_id.in_(actor.organisations_for(Action.BID_PLACE) or frozenset()))
+    if lot_id is not None:
+        where.append(d.lot_id == lot_id)
+    if organisation_id is not None:
+        where.append(d.organisation_id == organisation_id)
+    rows = session.execute(
+        sa.select(
+            d.id, d.lot_id, d.organisation_id, d.amount_fen, d.state, d.gateway, d.gateway_reference,
+            d.created_at, d.updated_at,
+        ).where(*where).order_by(d.id.desc()).limit(limit).offset(offset)
+    )  # fmt: skip
+    found = [_deposit(row) for row in rows]
+    elif movement is not Movement.FAIL:
+        lines = [
+            Line(account, -deposit.amount_fen, deposit.currency),
+            Line(
+                rules.settled(movement, deposit.gateway, deposit.lot_id), deposit.amount_fen, deposit.currency
+            ),
+        ]
+    if lines:
+        ledger.post(
+            session,
+            f"deposit:{deposit_id}:{after.value}",
+            f"deposit.{_PAST[movement]}",
+            lines,
+            now,
+            deposit_id=deposit_id,
+            detail={"reason": reason} if reason else None,
+        )
+    audit.record(
+        session,
+        actor,
+        f"deposit.{_PAST[movement]}",
+        deposit_id,
+        now,
+        before={"state": before.value},
+        after={"state": after.value},
+        reason=reason or None,
+    )
