@@ -31,11 +31,11 @@ def create_app(parts: Parts) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        parts.start()
+        await parts.start()
         try:
             yield
         finally:
-            parts.stop()
+            await parts.stop()
 
     app = FastAPI(
         title="Techmart API",

@@ -48,4 +48,5 @@ def run_worker(parts: Parts) -> None:
             stack.enter_context(ProcessLock(parts.settings.data_dir / "serving.lock"))
         parts.start_worker()
         stop.wait()
-        parts.stop()
+        parts.stop_worker()
+        parts.close()

@@ -1,26 +1,44 @@
 """The only place that joins parts: from settings to a running market.
 
-`build` makes everything a process needs and starts nothing; `Parts.start` starts the background
-threads, `Parts.stop` drains and ends them in the reverse order.
+`build` makes everything a process needs and starts nothing. A serving process runs `start` and `stop` on
+its event loop; a separate worker runs `start_worker` and `stop_worker`. Parts end in the reverse order of their start,
+each drained before what it leans on.
 """
 
 from __future__ import annotations
 
-import threading
+import base64
+import datetime as dt
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import structlog
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import MovingWindowRateLimiter
+from sqlalchemy.engine import Connection
 
+from auctions.bus import Bus, LocalBus
+from auctions.hub import Hub
+from auctions.journal import Outcome
+from auctions.receipts import Signer
+from auctions.redis_bus import RedisBus
+from auctions.room import Services
+from auctions.timekeeper import Timekeeper
+from auctions.writer import Writer
 from market.clock import Clock, SystemClock
 from market.db import Database
 from market.files.store import DiskStore, FileStore
+from market.payments.gateway import Gateway, OfflineGateway, SimulatedGateway
+from market.work import enqueue
 from matching.index import SearchIndex
 from matching.indexer import Indexer
 from matching.tantivy_index import TantivyIndex
+from web.background import Background, every, work_loop
 from web.mail import ConsoleMailer, Mailer, SmtpMailer
 from web.settings import MailBackend, Settings, WorkerMode
+
+log = structlog.get_logger()
 
 
 @dataclass
@@ -33,57 +51,129 @@ class Parts:
     files: FileStore
     mailer: Mailer
     limiter: MovingWindowRateLimiter
+    gateway: Gateway
     index: SearchIndex
-    indexer: Indexer
-    closers: list[object] = field(default_factory=list)
-    _stopping: threading.Event = field(default_factory=threading.Event)
-    _threads: list[threading.Thread] = field(default_factory=list)
+    bus: Bus
+    signer: Signer
+    writer: Writer
+    hub: Hub
+    timekeeper: Timekeeper
+    room: Services
+    threads: list[Background] = field(default_factory=list)
 
-    def start(self) -> None:
-        """Start background work."""
+    @property
+    def public_key(self) -> str:
+        """The key that receipts are checked with, base64."""
+        return base64.b64encode(self.signer.public_key).decode()
+
+    async def start(self) -> None:
+        """Start what a serving process does: rooms, the writer, time, and background work if embedded."""
+        await self.bus.start()
+        await self.hub.start()
+        self.writer.start()
+        self.timekeeper.start()
         if self.settings.worker is WorkerMode.EMBEDDED:
-            self.spawn("indexer", self.indexer.run)
+            self.start_worker()
 
-    def spawn(self, name: str, work: Callable[[threading.Event], None]) -> None:
-        """Run work in a thread of its own until `stop` sets the event that it is given."""
-        thread = threading.Thread(target=work, args=(self._stopping,), name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    async def stop(self) -> None:
+        """Drain and end everything, then close connections."""
+        await self.hub.drain()
+        self.timekeeper.stop()
+        if not self.writer.stop():
+            log.error("writer.not_drained", waiting=self.writer.waiting)
+        await self.hub.stop()
+        await self.bus.stop()
+        self.stop_worker()
+        self.close()
 
-    def stop(self) -> None:
-        """Drain and end background work, then close connections."""
-        self._stopping.set()
-        for thread in reversed(self._threads):
-            thread.join(timeout=30)
+    def start_worker(self) -> None:
+        """Start background work: mail, settlement, deadlines, the search index."""
+        from web.worker import handlers, housekeeping
+
+        self.threads = [
+            Background("work", work_loop(self.db, handlers(self), self.clock)),
+            Background("indexer", Indexer(self.db, self.index).run),
+            Background("housekeeping", every(600, lambda: housekeeping(self))),
+        ]
+        for thread in self.threads:
+            thread.start()
+
+    def stop_worker(self) -> None:
+        """End background work."""
+        for thread in reversed(self.threads):
+            thread.stop()
+        self.threads = []
+
+    def close(self) -> None:
+        """Close the index and the database's connections."""
         self.index.close()
         self.db.dispose()
 
 
-def build(settings: Settings, *, clock: Clock | None = None) -> Parts:
+def alarm(code: str, detail: dict[str, object]) -> None:
+    """What the auction writer rings: for whoever is on duty."""
+    log.error(f"auction.{code}", **detail)
+
+
+def trouble(code: str, error: BaseException | None = None) -> None:
+    """Something failed and will be tried again."""
+    log.warning(f"auction.{code}", error=repr(error))
+
+
+def leave_settlement(connection: Connection, lot_id: int, outcome: Outcome, now: dt.datetime) -> None:
+    """Called by the writer inside the transaction that ends a lot: `web/settlement.py` does the rest."""
+    state = outcome.state.value
+    enqueue(connection, "lot.closed", {"lot_id": lot_id, "state": state}, key=f"{lot_id}:{state}", now=now)
+
+
+def make_mailer(settings: Settings) -> Mailer:
+    """The mail adapter that settings name."""
+    if settings.mail is MailBackend.CONSOLE:
+        return ConsoleMailer(settings.mail_from)
+    return SmtpMailer(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.mail_from,
+        user=settings.smtp_user,
+        password=settings.smtp_password.get_secret_value(),
+        tls=settings.smtp_tls,
+    )
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    monotonic: Callable[[], float] | None = time.monotonic,
+    db: Database | None = None,
+    mailer: Mailer | None = None,
+    index: SearchIndex | None = None,
+) -> Parts:
     """Join the parts that settings name. Opens no socket and starts no thread."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    clock = clock or SystemClock()
+    db = db or Database(settings.database_address)
     redis = settings.redis_url.get_secret_value() if settings.redis_url else None
-    mailer: Mailer = (
-        SmtpMailer(
-            settings.smtp_host,
-            settings.smtp_port,
-            settings.mail_from,
-            user=settings.smtp_user,
-            password=settings.smtp_password.get_secret_value(),
-            tls=settings.smtp_tls,
-        )
-        if settings.mail is MailBackend.SMTP
-        else ConsoleMailer(settings.mail_from)
+    gateway: Gateway = SimulatedGateway() if settings.payments == "simulated" else OfflineGateway()
+    signer = Signer(settings.signing_key_bytes())
+    bus: Bus = RedisBus(redis, on_trouble=trouble) if redis else LocalBus()
+    writer = Writer(
+        db, clock, signer, bus, on_closed=leave_settlement, on_alarm=alarm, monotonic=monotonic
     )
-    db = Database(settings.database_address)
-    index = TantivyIndex(settings.index_dir)
+    hub = Hub(db, bus, clock, on_trouble=trouble)
     return Parts(
         settings=settings,
-        clock=clock or SystemClock(),
+        clock=clock,
         db=db,
         files=DiskStore(settings.files_dir),
-        mailer=mailer,
+        mailer=mailer or make_mailer(settings),
         limiter=MovingWindowRateLimiter(storage_from_string(redis) if redis else MemoryStorage()),
-        index=index,
-        indexer=Indexer(db, index),
+        gateway=gateway,
+        index=index or TantivyIndex(settings.index_dir),
+        bus=bus,
+        signer=signer,
+        writer=writer,
+        hub=hub,
+        timekeeper=Timekeeper(db, clock, writer, on_trouble=trouble),
+        room=Services(db, clock, writer, hub),
     )

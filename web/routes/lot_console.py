@@ -16,8 +16,8 @@ from auctions import queries, service
 from auctions.errors import LotRefusal
 from auctions.models import AdmissionState, LotInput, TermsInput
 from auctions.queries import AdmissionLine, JournalLine, LotDetail
+from auctions.room import conduct as send
 from auctions.rules import commands as c
-from auctions.rules.refusal import Refusal, RefusalCode
 from auctions.rules.state import BIDDING, STOPPED, UPCOMING, LotState
 from auctions.rules.terms import OrganiserType, SoleBidderRule, Terms
 from market.clock import SHANGHAI
@@ -278,7 +278,6 @@ def decide_admission(page: PageDep, form: FormDep, lot_id: RowId, admission_id: 
                 service.revoke_admission(session, page.actor, admission_id, reason, page.now)
     except LotRefusal as refusal:
         return _console(page, lot_id, refusals.sentence(refusal.code, refusal.params, page.language), 409)
-    page.parts.ring(lot_id)
     return page.redirect(f"/lots/{lot_id}/console", flash="saved")
 
 
@@ -301,8 +300,8 @@ def conduct(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
         raise NotFound()
     if not text and form.value("step") != "resume":
         return _console(page, lot_id, i18n.term("invalid.missing", page.language), 422)
-    answer = page.parts.writer.submit(command).result(30)
-    if not answer.accepted:
-        refusal = Refusal(RefusalCode(answer.code or ""), answer.seq, answer.params)
-        return _console(page, lot_id, refusals.sentence(refusal.code.value, refusal.params, page.language), 409)
+    try:
+        send(page.parts.writer, page.actor, command)
+    except LotRefusal as refusal:
+        return _console(page, lot_id, refusals.sentence(refusal.code, refusal.params, page.language), 409)
     return page.redirect(f"/lots/{lot_id}/console", flash="saved")

@@ -18,7 +18,7 @@ from auctions import queries, service
 from auctions.errors import LotRefusal
 from auctions.queries import AdmissionLine, JournalLine, LotCard, LotDetail
 from auctions.models import AdmissionState
-from auctions.rules.commands import PlaceBid
+from auctions.room import place_bid
 from auctions.rules.events import Kind
 from auctions.rules.state import BIDDING, ENDED, STOPPED, UPCOMING, LotState
 from market.errors import InvalidInput, NotFound, SignInRequired
@@ -253,15 +253,7 @@ async def bid(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
     client_bid_id = form.value("client_bid_id") or secrets.token_hex(16)
     if not form.has("confirmed"):
         return await run_in_threadpool(_confirm, page, lot_id, amount, client_bid_id)
-    answer = await page.parts.writer.ask(
-        PlaceBid(
-            lot_id=lot_id,
-            person_id=page.actor.person_id,
-            client_bid_id=client_bid_id,
-            amount_fen=amount,
-            received_at=page.now,
-        )
-    )
+    answer = await place_bid(page.parts.room, page.actor, lot_id, client_bid_id, amount)
     if answer.accepted:
         return page.redirect(f"/lots/{lot_id}", flash="bid_accepted")
     error = refusals.sentence(answer.code or "", answer.params, page.language)

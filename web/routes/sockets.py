@@ -1,0 +1,60 @@
+"""The socket of a lot's room, and the published schema of its messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, WebSocket
+from starlette.concurrency import run_in_threadpool
+
+from auctions import protocol
+from auctions.protocol import CloseCode
+from auctions.room import serve_viewer
+from market.errors import MarketError
+from market.permissions import VISITOR
+from web.deps import resolve_actor
+from web.security import same_origin
+from web.wiring import Parts
+
+router = APIRouter()
+
+
+@router.websocket("/ws/lots/{lot_id}")
+async def watch_lot(websocket: WebSocket, lot_id: int) -> None:
+    """Watch a lot and bid for it; `/lots/protocol.json` has the messages."""
+    parts: Parts = websocket.app.state.parts
+    await websocket.accept()
+    if not same_origin(websocket.headers, parts.settings.base_url):
+        await websocket.close(CloseCode.FORBIDDEN_ORIGIN, "forbidden_origin")
+        return
+    if not 0 < lot_id < 2**63:
+        await websocket.close(CloseCode.NO_SUCH_LOT, "no_such_lot")
+        return
+    try:
+        actor = await run_in_threadpool(resolve_actor, parts, websocket)
+    except MarketError:
+        await websocket.close(CloseCode.SESSION_ENDED, "session_ended")
+        return
+
+    async def still_in() -> bool:
+        try:
+            again = await run_in_threadpool(resolve_actor, parts, websocket)
+        except MarketError:
+            return False
+        return again.person_id == actor.person_id
+
+    address = websocket.client.host if websocket.client else ""
+    await serve_viewer(
+        websocket,
+        lot_id,
+        None if actor is VISITOR else actor,
+        parts.room,
+        address=address,
+        still_in=still_in if actor.is_signed_in else None,
+    )
+
+
+@router.get("/lots/protocol.json")
+def socket_schema() -> dict[str, Any]:
+    """The JSON schema of every message of the room's socket, with close codes and limits."""
+    return protocol.schema()

@@ -1,0 +1,66 @@
+"""What follows from the end of a lot: a contract draft, deposits, mail. Left as work by the writer.
+
+The close writes one `lot.closed` item in its own transaction, so nothing can be forgotten; the handler
+may run twice and does everything once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from auctions.models import Lot
+from auctions.rules.state import LotState
+from market.clock import Clock
+from market.db import Database, t
+from market.deals import service as deals
+from market.listings.models import ListingState, Result
+from market.listings import service as listings
+from market.payments import service as payments
+from market.payments.gateway import Gateway
+from market.permissions import SYSTEM
+from market.work import Claimed, Handler
+
+KIND = "lot.closed"
+
+
+def handler(db: Database, clock: Clock, gateway: Gateway) -> Handler:
+    """The handler of `lot.closed`."""
+
+    def settle(item: Claimed) -> None:
+        lot_id, now = int(item.payload["lot_id"]), clock.now()
+        with db.write() as session:
+            c = t(Lot).c
+            lot: Any = session.execute(
+                sa.select(
+                    c.id, c.title, c.state, c.result_id, c.seller_organisation_id, c.winner_organisation_id,
+                    c.hammer_fen,
+                ).where(c.id == lot_id)
+            ).one()  # fmt: skip
+            if lot.state == LotState.SOLD:
+                deals.draft_from_lot(
+                    session,
+                    now,
+                    lot_id=lot_id,
+                    title=lot.title,
+                    result_id=lot.result_id,
+                    seller_organisation_id=lot.seller_organisation_id,
+                    buyer_organisation_id=lot.winner_organisation_id,
+                    hammer_fen=lot.hammer_fen,
+                )
+                result = session.get(Result, lot.result_id)
+                if result is not None and result.state == ListingState.PUBLISHED:
+                    listings.conclude_result(session, SYSTEM, now, lot.result_id)
+            payments.settle_lot_deposits(
+                session,
+                now,
+                lot_id=lot_id,
+                winner_organisation_id=lot.winner_organisation_id if lot.state == LotState.SOLD else None,
+                gateway=gateway,
+            )
+
+    return settle
+
+

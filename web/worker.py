@@ -1,0 +1,29 @@
+"""Background work: which handler does which kind, and what is looked after from time to time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from market.demands import service as demands
+from market.listings import service as listings
+from market.work import Handler
+from web import mailing, settlement
+
+if TYPE_CHECKING:
+    from web.wiring import Parts
+
+
+def handlers(parts: Parts) -> dict[str, Handler]:
+    """Every kind of work and who does it."""
+    return {
+        mailing.KIND: mailing.handler(parts.mailer, parts.settings.base_url),
+        settlement.KIND: settlement.handler(parts.db, parts.clock, parts.gateway),
+    }
+
+
+def housekeeping(parts: Parts) -> None:
+    """Deadlines of listings: hide what expired, remind owners of what will."""
+    now = parts.clock.now()
+    with parts.db.write() as session:
+        listings.expire_due(session, now)
+        demands.expire_due(session, now)
