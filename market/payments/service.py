@@ -205,6 +205,91 @@ def deposits(
         ).where(*where).order_by(d.id.desc()).limit(limit).offset(offset)
     )  # fmt: skip
     found = [_deposit(row) for row in rows]
+    count = session.scalar(sa.select(sa.func.count()).select_from(t(Deposit)).where(*where)) or 0
+    return found, count
+
+
+def _deposit(row: Any) -> DepositRow:
+    found = DepositRow(*row)
+    return replace(found, state=DepositState(found.state))
+
+
+def held_for(session: Session, lot_id: int, organisation_id: int) -> bool:
+    """Whether an organisation's deposit for a lot is held now."""
+    d = t(Deposit).c
+    state = session.scalar(sa.select(d.state).where(d.lot_id == lot_id, d.organisation_id == organisation_id))
+    return state == DepositState.HELD.value
+
+
+def _id(deposit: Deposit) -> int:
+    assert deposit.id is not None
+    return deposit.id
+
+
+def _settle(
+    session: Session,
+    actor: Actor,
+    now: dt.datetime,
+    deposit_id: int,
+    movement: Movement,
+    target: DepositState,
+    gateway: Gateway | None,
+    *,
+    reason: str = "",
+) -> DepositState:
+    deposit = session.scalars(
+        for_update(sa.select(Deposit).where(t(Deposit).c.id == deposit_id), session).execution_options(
+            populate_existing=True
+        )
+    ).one_or_none()
+    if deposit is None:
+        raise NotFound
+    require(actor, Action.LOT_ADMIT)
+    if deposit.state == target.value:
+        return target
+    rules.next_state(DepositState(deposit.state), movement)
+    if gateway is not None:
+        call = {
+            Movement.RELEASE: gateway.release,
+            Movement.APPLY: gateway.apply,
+            Movement.FORFEIT: gateway.forfeit,
+        }[movement]
+        call(f"deposit-{deposit_id}-{movement.value}", deposit.gateway_reference or "", deposit.amount_fen)
+    _move(session, actor, now, deposit, movement, reason=reason)
+    session.flush()
+    return target
+
+
+_PAST = {
+    Movement.CONFIRM: "held",
+    Movement.FAIL: "failed",
+    Movement.RELEASE: "released",
+    Movement.APPLY: "applied",
+    Movement.FORFEIT: "forfeited",
+}
+
+
+def _move(
+    session: Session,
+    actor: Actor,
+    now: dt.datetime,
+    deposit: Deposit,
+    movement: Movement,
+    *,
+    reason: str = "",
+) -> None:
+    """Change the state and post the transfer that goes with it."""
+    before = DepositState(deposit.state)
+    after = rules.next_state(before, movement)
+    deposit.state, deposit.updated_at = after.value, now
+    deposit_id = _id(deposit)
+    account = rules.held(deposit.organisation_id, deposit.lot_id)
+    lines: list[Line] = []
+    if movement is Movement.CONFIRM:
+        lines = [
+            Line(rules.outside(deposit.gateway), -deposit.amount_fen, deposit.currency),
+            Line(account, deposit.amount_fen, deposit.currency),
+        ]
     elif movement is not Movement.FAIL:
         lines = [
             Line(account, -deposit.amount_fen, deposit.currency),
