@@ -48,7 +48,7 @@ class IndexState(StrEnum):
 class Filters:
     """Narrowing of a search; an empty field does not narrow. Within a field values are alternatives.
 
-    `trl_from`/`trl_to` are inclusive. `price_from`/`price_to` are fen: an entry passes if its own range
+    `price_from`/`price_to` are fen, inclusive: an entry passes if its own range
     of price (a demand: of budget) overlaps; one without a price never does. `region` is a division code
     and includes its subdivisions (`3310` holds `331081`).
     """
@@ -57,8 +57,7 @@ class Filters:
     industries: frozenset[str] = frozenset()
     modes: frozenset[str] = frozenset()
     owner_kinds: frozenset[str] = frozenset()
-    trl_from: int | None = None
-    trl_to: int | None = None
+    trls: frozenset[int] = frozenset()
     price_from: int | None = None
     price_to: int | None = None
     region: str | None = None

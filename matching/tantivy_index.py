@@ -330,7 +330,7 @@ class TantivyIndex:
         """BM25 over words and bigrams of title, text and names; exact numbers first."""
         live = self._current()
         if live is None:
-            return Hits()
+            return Hits(facets={facet: {} for facet in facets})
         return tantivy_queries.search(
             live.index.searcher(), words, filters, sort=sort, offset=offset, limit=limit, facets=facets
         )

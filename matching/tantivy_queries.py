@@ -256,10 +256,8 @@ def filter_clauses(filters: Filters, without: Facet | None = None) -> list[Query
     ):
         if values and facet is not without:
             clauses.append(Query.term_set_query(SCHEMA, field, sorted(values)))
-    if without is not Facet.TRL and (filters.trl_from is not None or filters.trl_to is not None):
-        clauses.append(
-            Query.range_query(SCHEMA, "trl", FieldType.Unsigned, filters.trl_from or 0, filters.trl_to)
-        )
+    if filters.trls and without is not Facet.TRL:
+        clauses.append(Query.term_set_query(SCHEMA, "trl", sorted(filters.trls)))
     if filters.price_from is not None:
         clauses.append(
             Query.range_query(SCHEMA, "price_high", FieldType.Unsigned, max(0, filters.price_from), None)

@@ -100,6 +100,7 @@ class TestLife:
     def test_an_absent_index_says_so_and_answers_nothing(self, empty: SearchIndex) -> None:
         assert empty.state is IndexState.BUILDING
         assert (empty.generation, empty.count(), empty.search("泵").total) == (0, 0, 0)
+        assert empty.search("泵", facets=[Facet.KIND]).facets == {Facet.KIND: {}}
         assert empty.candidates("泵", "", "result") == []
         with pytest.raises(RuntimeError):
             empty.apply(DOCUMENTS)
@@ -214,16 +215,16 @@ class TestFilters:
             (Filters(industries=frozenset({"pumps", "machine-tools"})), {1, 2, 3, 4}),
             (Filters(modes=frozenset({"equity"})), {1}),
             (Filters(owner_kinds=frozenset({"firm"})), {2, 4}),
-            (Filters(trl_from=6), {1, 4}),
-            (Filters(trl_to=6), {2, 4}),
-            (Filters(trl_from=5, trl_to=5), {2}),
+            (Filters(trls=frozenset({6, 7, 8})), {1, 4}),
+            (Filters(trls=frozenset({1, 5, 6})), {2, 4}),
+            (Filters(trls=frozenset({5})), {2}),
             (Filters(price_from=150), {1, 2}),
             (Filters(price_to=99), {4}),
             (Filters(price_from=201, price_to=499), set()),
             (Filters(region="331081"), {2, 4}),
             (Filters(region="331000"), {2, 3, 4}),
             (Filters(region="33"), {1, 2, 3, 4}),
-            (Filters(kinds=frozenset({"result"}), industries=frozenset({"pumps"}), trl_from=7), {1}),
+            (Filters(kinds=frozenset({"result"}), industries=frozenset({"pumps"}), trls=frozenset({7})), {1}),
         ],
     )
     def test_narrowing(self, index: SearchIndex, filters: Filters, expected: set[int]) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from web.routes import preferences
+from web.routes import preferences, search
+from web.routes.api import search as api_search
 
 PAGES: list[APIRouter] = [
     preferences.router,
+    search.router,
 ]
-API: list[APIRouter] = []
+API: list[APIRouter] = [
+    api_search.router,
+]

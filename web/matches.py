@@ -1,0 +1,148 @@
+"""Listings found or proposed, as pages and the API show them: cards, marked words, reasons in sentences.
+
+What a reason says stands in the terms catalogue (`reason.<code>`); this is where its parameters become words.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from market.db import Session
+from market.listings.models import CooperationMode
+from market.taxonomy import queries as taxonomy
+from matching import recommend, text
+from matching.documents import Document, Key, Kind
+from matching.index import IndexState, SearchIndex
+from matching.scoring import Band, Reason, ReasonCode
+from web import i18n
+from web.render import environment
+
+EXCERPT = 120
+"""Characters of a listing's text shown in a list."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A listing in a list of found ones. `title` and `summary` come in pieces, some to be marked."""
+
+    kind: Kind
+    id: int
+    href: str
+    title: list[text.Segment]
+    summary: list[text.Segment]
+    owner_name: str
+    industry_name: str
+    trl: int | None
+    price_low_fen: int | None
+    price_high_fen: int | None
+    published_at: dt.datetime | None
+    keywords: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PartnerCard:
+    """A proposed partner: its card, how strong the match is, and why, in sentences."""
+
+    card: Card
+    band: Band
+    why: list[str]
+    against: list[str]
+    same_owner: bool
+
+
+@dataclass(frozen=True)
+class PartnersView:
+    """What a listing's page shows of its partners. `building`: the index is not there yet."""
+
+    of: Kind
+    partners: list[PartnerCard]
+    building: bool
+
+
+def href_of(key: Key) -> str:
+    """The address of a listing's page."""
+    return f"/{key.kind.value}s/{key.id}"
+
+
+def card(document: Document, terms: Iterable[str], industries: Mapping[str, str]) -> Card:
+    """A document as a card, the terms marked."""
+    wanted = list(terms)
+    return Card(
+        kind=document.key.kind,
+        id=document.key.id,
+        href=href_of(document.key),
+        title=text.highlight(document.title, wanted),
+        summary=text.excerpt(document.text, wanted, EXCERPT),
+        owner_name=document.owner_name,
+        industry_name=industries.get(document.industry, document.industry),
+        trl=document.trl,
+        price_low_fen=document.price_low,
+        price_high_fen=document.price_high,
+        published_at=document.published_at,
+        keywords=document.keywords,
+    )
+
+
+def partners_for(
+    kind: Kind, row_id: int, session: Session, index: SearchIndex, language: str
+) -> PartnersView:
+    """The partners of a published listing; none for one that is not published."""
+    found = recommend.partners(kind, row_id, session, index)
+    industries = taxonomy.industry_names(session, language) if found else {}
+    return PartnersView(
+        of=kind,
+        partners=[_partner_card(one, industries, language) for one in found],
+        building=index.state is IndexState.BUILDING,
+    )
+
+
+def _partner_card(one: recommend.Partner, industries: Mapping[str, str], language: str) -> PartnerCard:
+    shared = next((r.params["words"] for r in one.reasons if r.code is ReasonCode.SHARED_WORDS), ())
+    return PartnerCard(
+        card=card(one.document, shared, industries),
+        band=one.band,
+        why=[sentence(reason, industries, language) for reason in one.reasons if reason.favourable],
+        against=[sentence(reason, industries, language) for reason in one.reasons if not reason.favourable],
+        same_owner=one.same_owner,
+    )
+
+
+def sentence(reason: Reason, industries: Mapping[str, str], language: str) -> str:
+    """A reason in words."""
+    params = reason.params
+    between = i18n.term("list.separator", language)
+    words: dict[str, Any]
+    match reason.code:
+        case ReasonCode.SHARED_WORDS:
+            words = {"words": between.join(params["words"])}
+        case ReasonCode.SAME_INDUSTRY:
+            words = {"industry": industries.get(params["industry"], params["industry"])}
+        case ReasonCode.WITHIN_BUDGET | ReasonCode.ABOVE_BUDGET:
+            words = {
+                "price": amount_range(params["price_low"], params["price_high"], language),
+                "budget": amount_range(params["budget_low"], params["budget_high"], language),
+            }
+        case ReasonCode.SAME_MODE:
+            words = {"modes": between.join(mode_name(mode, language) for mode in params["modes"])}
+        case _:
+            words = dict(params)
+    return i18n.term(f"reason.{reason.code.value}", language, words)
+
+
+def mode_name(mode: str, language: str) -> str:
+    """A way of working together by its stored value; an unknown one as it is."""
+    try:
+        return i18n.label(CooperationMode(mode), language)
+    except ValueError:
+        return mode
+
+
+def amount_range(low: int | None, high: int | None, language: str) -> str:
+    """One amount or two, in ten thousands of yuan; both None gives a dash."""
+    wan = environment(language).filters["wan"]
+    if low is None or high is None or low == high:
+        return str(wan(low if low is not None else high))
+    return f"{wan(low)}–{wan(high)}"
