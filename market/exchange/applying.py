@@ -191,7 +191,7 @@ def _update_demand(
 
 
 def _update_organisation(
-    session: Session, actor: Actor, now: dt.datetime, change: Change, options: Options
+    session: Session, actor: Actor, now: dt.datetime, change: Change, _options: Options
 ) -> None:
     row = session.get(Organisation, change.row_id, populate_existing=True)
     if row is None:

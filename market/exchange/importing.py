@@ -226,7 +226,7 @@ def _find_here(session: Session, kind: Kind, mapped: Iterable[_Mapped]) -> dict[
     table = content.TABLES[kind]
     c = table.c
     owner = c.id if kind is Kind.ORGANISATIONS else c.organisation_id
-    shown_columns = (c.id, owner.label("owner"), c.state, c.version)
+    shown_columns: tuple[Any, ...] = (c.id, owner.label("owner"), c.state, c.version)
     found: dict[tuple[str, str], _Here] = {}
     if kind is Kind.ORGANISATIONS:
         codes = [one.key[1] for one in mapped]

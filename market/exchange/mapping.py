@@ -145,15 +145,16 @@ def guess(kind: Kind, columns: Iterable[str], vocabulary: Vocabulary) -> ColumnM
         for word in (name, specs[name].model_name, *vocabulary.fields.get(name, ())):
             by_word.setdefault(folded(word), name)
     found: dict[str, FieldSource] = {}
-    for column in columns:
+    names = list(columns)
+    for column in names:
         code = re.search(r"[\[［(（]\s*([a-z_]+)\s*[\])）］]\s*$", column)
         bare = re.sub(r"[\[［(（][^\])）］]*[\])）］]\s*$", "", column)
         tries = ([code.group(1)] if code else []) + [column, bare]
-        name = next((by_word[folded(one)] for one in tries if one and folded(one) in by_word), None)
-        if name is not None and name not in found:
-            found[name] = FieldSource(column=column)
+        meant = next((by_word[folded(one)] for one in tries if one and folded(one) in by_word), None)
+        if meant is not None and meant not in found:
+            found[meant] = FieldSource(column=column)
     if "source_id" in specs and "source_id" not in found:
-        for column in columns:
+        for column in names:
             if folded(column) in ("id", "编号", "uuid") and "source_id" not in found:
                 found["source_id"] = FieldSource(column=column)
     return ColumnMapping(fields=found)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -42,7 +43,7 @@ class Problem:
     line: int
     field: str
     code: str
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = dataclasses.field(default_factory=dict)
     value: str = ""
 
     def document(self) -> dict[str, Any]:

@@ -25,8 +25,8 @@ def with_places(session: Session, words: Vocabulary, organisations: frozenset[in
     if organisations is not None:
         statement = statement.where(o.id.in_(sorted(organisations)))
     known: dict[str, int] = {}
-    for row in session.execute(statement):
-        known[row.credit_code] = row.id
-        for name in {row.name, row.name_en} - {""}:
-            known[name] = row.id if known.get(name, row.id) == row.id else 0
+    for place in session.execute(statement):
+        known[place.credit_code] = place.id
+        for name in {place.name, place.name_en} - {""}:
+            known[name] = place.id if known.get(name, place.id) == place.id else 0
     return replace(words, industries=industries, organisations=known)
