@@ -1,0 +1,25 @@
+"""Whether this process serves: for supervisors and load balancers."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from starlette.responses import Response
+
+from web.deps import PartsDep
+
+router = APIRouter()
+
+
+@router.get("/health")
+def health(parts: PartsDep) -> Response:
+    """200 while the database answers and the auction threads work; 503 with what is wrong otherwise."""
+    wrong = [] if parts.writer.alive else ["writer"]
+    if not parts.timekeeper.alive:
+        wrong.append("timekeeper")
+    if parts.writer.closings_paused:
+        wrong.append("clock")
+    with parts.db.read() as session:
+        session.execute(sa.text("SELECT 1"))
+    return JSONResponse({"ok": not wrong, "wrong": wrong}, 503 if wrong else 200)
