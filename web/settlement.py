@@ -19,14 +19,13 @@ from market.deals import service as deals
 from market.listings.models import ListingState, Result
 from market.listings import service as listings
 from market.payments import service as payments
-from market.payments.gateway import Gateway
 from market.permissions import SYSTEM
 from market.work import Claimed, Handler
 
 KIND = "lot.closed"
 
 
-def handler(db: Database, clock: Clock, gateway: Gateway) -> Handler:
+def handler(db: Database, clock: Clock) -> Handler:
     """The handler of `lot.closed`."""
 
     def settle(item: Claimed) -> None:
@@ -58,7 +57,6 @@ def handler(db: Database, clock: Clock, gateway: Gateway) -> Handler:
                 now,
                 lot_id=lot_id,
                 winner_organisation_id=lot.winner_organisation_id if lot.state == LotState.SOLD else None,
-                gateway=gateway,
             )
 
     return settle

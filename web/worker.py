@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from market.demands import service as demands
 from market.listings import service as listings
+from market.payments import settling
 from market.work import Handler
 from web import mailing, settlement
 
@@ -17,7 +18,8 @@ def handlers(parts: Parts) -> dict[str, Handler]:
     """Every kind of work and who does it."""
     return {
         mailing.KIND: mailing.handler(parts.mailer, parts.settings.base_url),
-        settlement.KIND: settlement.handler(parts.db, parts.clock, parts.gateway),
+        settlement.KIND: settlement.handler(parts.db, parts.clock),
+        settling.KIND: settling.handler(parts.db, parts.clock, parts.gateway),
     }
 
 

@@ -17,7 +17,7 @@ class HoldState(enum.StrEnum):
 
     HELD = "held"
     PENDING = "pending"
-    """Staff, or a message from the gateway, must confirm that it arrived."""
+    """The payer has yet to pay; staff, or a message from the gateway, confirm that it arrived."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Gateway(Protocol):
 
 
 class SimulatedGateway:
-    """Pretends: every deposit is held at once and no money moves. Never allowed in production."""
+    """Pretends: the payer presses a button that says so, and no money moves. Refused in production."""
 
     name = "simulated"
     simulated = True
 
     def hold(self, key: str, amount_fen: int, currency: str) -> Hold:
         del amount_fen, currency
-        return Hold(HoldState.HELD, f"sim-{key}")
+        return Hold(HoldState.PENDING, f"sim-{key}")
 
     def release(self, key: str, reference: str, amount_fen: int) -> None:
         """Nothing moves."""

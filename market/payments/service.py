@@ -7,8 +7,6 @@ Staff move deposits of everybody; a bidder asks for its own organisation's. None
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -84,12 +82,24 @@ def request_deposit(
     return deposit_id
 
 
-def confirm_deposit(session: Session, actor: Actor, now: dt.datetime, deposit_id: int) -> DepositState:
+def confirm_deposit(
+    session: Session, actor: Actor, now: dt.datetime, deposit_id: int, *, gateway: Gateway | None = None
+) -> DepositState:
     """Say that the money arrived. Confirming a held deposit again changes nothing.
 
+    Staff confirm; at a simulated gateway, where no money moves, the payer presses the button too.
     Raises NotFound, NotAllowed, WrongState.
     """
-    return _settle(session, actor, now, deposit_id, Movement.CONFIRM, DepositState.HELD, None)
+    return _settle(
+        session,
+        actor,
+        now,
+        deposit_id,
+        Movement.CONFIRM,
+        DepositState.HELD,
+        None,
+        payer_may=gateway is not None and gateway.simulated,
+    )
 
 
 def fail_deposit(
@@ -151,74 +161,19 @@ def settle_lot_deposits(
     return len(rows)
 
 
-def settle(
-    session: Session, actor: Actor, now: dt.datetime, deposit_id: int, movement: str, gateway: Gateway
+def record_settled(
+    session: Session, actor: Actor, now: dt.datetime, deposit_id: int, movement: Movement
 ) -> DepositState:
-    """Do what a piece of settling work says; a deposit settled already is left alone."""
-    verb = apply_deposit if Movement(movement) is Movement.APPLY else release_deposit
-    deposit = session.get(Deposit, deposit_id)
-    if deposit is None:
-        raise NotFound
-    if deposit.state != DepositState.HELD.value:
-        return DepositState(deposit.state)
-    return verb(session, actor, now, deposit_id, gateway)
+    """Record what a gateway has done with a held deposit; once is enough.
+
+    Raises NotFound, NotAllowed, WrongState.
+    """
+    return _settle(session, actor, now, deposit_id, movement, _ENDS[movement], None)
 
 
-@dataclass(frozen=True)
-class DepositRow:
-    """A deposit as lists show it."""
-
-    id: int
-    lot_id: int
-    organisation_id: int
-    amount_fen: int
-    state: DepositState
-    gateway: str
-    gateway_reference: str | None
-    created_at: dt.datetime
-    updated_at: dt.datetime
-
-
-def deposits(
-    session: Session,
-    actor: Actor,
-    *,
-    lot_id: int | None = None,
-    organisation_id: int | None = None,
-    limit: int = 20,
-    offset: int = 0,
-) -> tuple[list[DepositRow], int]:
-    """The deposits that an actor may see (its organisations' own; staff: all), newest first."""
-    d = t(Deposit).c
-    where: list[sa.ColumnElement[bool]] = []
-    if not actor.can(Action.LOT_ADMIT):
-        require(actor, Action.BID_PLACE)
-        where.append(d.organisation_id.in_(actor.organisations_for(Action.BID_PLACE) or frozenset()))
-    if lot_id is not None:
-        where.append(d.lot_id == lot_id)
-    if organisation_id is not None:
-        where.append(d.organisation_id == organisation_id)
-    rows = session.execute(
-        sa.select(
-            d.id, d.lot_id, d.organisation_id, d.amount_fen, d.state, d.gateway, d.gateway_reference,
-            d.created_at, d.updated_at,
-        ).where(*where).order_by(d.id.desc()).limit(limit).offset(offset)
-    )  # fmt: skip
-    found = [_deposit(row) for row in rows]
-    count = session.scalar(sa.select(sa.func.count()).select_from(t(Deposit)).where(*where)) or 0
-    return found, count
-
-
-def _deposit(row: Any) -> DepositRow:
-    found = DepositRow(*row)
-    return replace(found, state=DepositState(found.state))
-
-
-def held_for(session: Session, lot_id: int, organisation_id: int) -> bool:
-    """Whether an organisation's deposit for a lot is held now."""
-    d = t(Deposit).c
-    state = session.scalar(sa.select(d.state).where(d.lot_id == lot_id, d.organisation_id == organisation_id))
-    return state == DepositState.HELD.value
+def movement_key(deposit_id: int, movement: Movement) -> str:
+    """What makes a gateway's movement of a deposit happen once."""
+    return f"deposit-{deposit_id}-{movement.value}"
 
 
 def _id(deposit: Deposit) -> int:
@@ -236,6 +191,7 @@ def _settle(
     gateway: Gateway | None,
     *,
     reason: str = "",
+    payer_may: bool = False,
 ) -> DepositState:
     deposit = session.scalars(
         for_update(sa.select(Deposit).where(t(Deposit).c.id == deposit_id), session).execution_options(
@@ -244,7 +200,8 @@ def _settle(
     ).one_or_none()
     if deposit is None:
         raise NotFound
-    require(actor, Action.LOT_ADMIT)
+    if not (payer_may and actor.can(Action.BID_PLACE, deposit.organisation_id)):
+        require(actor, Action.LOT_ADMIT)
     if deposit.state == target.value:
         return target
     rules.next_state(DepositState(deposit.state), movement)
@@ -254,11 +211,17 @@ def _settle(
             Movement.APPLY: gateway.apply,
             Movement.FORFEIT: gateway.forfeit,
         }[movement]
-        call(f"deposit-{deposit_id}-{movement.value}", deposit.gateway_reference or "", deposit.amount_fen)
+        call(movement_key(deposit_id, movement), deposit.gateway_reference or "", deposit.amount_fen)
     _move(session, actor, now, deposit, movement, reason=reason)
     session.flush()
     return target
 
+
+_ENDS = {
+    Movement.RELEASE: DepositState.RELEASED,
+    Movement.APPLY: DepositState.APPLIED,
+    Movement.FORFEIT: DepositState.FORFEITED,
+}
 
 _PAST = {
     Movement.CONFIRM: "held",

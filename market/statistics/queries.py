@@ -8,7 +8,7 @@ read once, so that a caliber of "seller or buyer" cannot count it twice.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -121,6 +121,7 @@ class Figure:
         return rules.provisional(self.period, vintage, self.as_of)
 
 
+_COUNTED = tuple(name for name in Counted.__dataclass_fields__ if name != "fen")
 _CALIBER = tuple(CaliberRow.__dataclass_fields__)
 _RELEASE = tuple(ReleaseRow.__dataclass_fields__)
 
@@ -181,8 +182,9 @@ def choose_release(found: Iterable[ReleaseRow], period: rules.Period, as_of: dt.
     )
 
 
-def _counted(row: Any) -> Counted:
-    return Counted(*row, fen=0)
+def _counted(row: Sequence[Any]) -> Counted:
+    values: dict[str, Any] = dict(zip(_COUNTED, row, strict=True))
+    return Counted(**values, fen=0)
 
 
 def counted(

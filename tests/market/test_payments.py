@@ -10,15 +10,16 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from market.db import Session, t
+from market.clock import FixedClock
+from market.db import Database, Session, t
 from market.errors import Conflict, InvalidInput, NotAllowed, NotFound, WrongState
 from market.parties.models import Organisation, Person
-from market.payments import ledger, rules, service
+from market.payments import ledger, queries, rules, service, settling
 from market.payments.gateway import Gateway, OfflineGateway, SimulatedGateway, gateway_named
 from market.payments.models import Deposit, DepositState
 from market.payments.rules import KeyReused, Line, Movement, Unbalanced
 from market.permissions import Actor, Membership, Role, Via
-from market.work import WorkItem
+from market.work import Claimed, WorkItem, run_one
 
 STAFF = Actor(None, "工作人员", Via.SESSION, (Membership(998, "市场", Role.STAFF, True),))
 SIMULATED, OFFLINE = SimulatedGateway(), OfflineGateway()
@@ -83,13 +84,24 @@ def test_a_key_moves_money_once(session: Session, now: dt.datetime) -> None:
         ledger.post(session, "key", "test", [Line("a", 6), Line("b", -6)], now)
 
 
-def test_a_simulated_deposit_is_held_at_once_and_says_that_it_is_simulated(
-    session: Session, now: dt.datetime
-) -> None:
+def ask(session: Session, now: dt.datetime, lot: int, amount: int = 1_000) -> tuple[Actor, int, int]:
+    """A simulated deposit that its payer has paid."""
+    actor, organisation = bidder(session, now)
+    deposit = service.request_deposit(session, actor, now, lot, organisation, amount, SIMULATED)
+    service.confirm_deposit(session, actor, now, deposit, gateway=SIMULATED)
+    return actor, organisation, deposit
+
+
+def test_a_simulated_deposit_is_paid_by_a_button_that_says_so(session: Session, now: dt.datetime) -> None:
     actor, organisation = bidder(session, now)
     first = service.request_deposit(session, actor, now, 7, organisation, 1_000, SIMULATED)
     assert service.request_deposit(session, actor, now, 7, organisation, 1_000, SIMULATED) == first
-    assert service.held_for(session, 7, organisation)
+    assert not queries.held_for(session, 7, organisation)
+    stranger, _ = bidder(session, now)
+    with pytest.raises(NotAllowed):
+        service.confirm_deposit(session, stranger, now, first, gateway=SIMULATED)
+    service.confirm_deposit(session, actor, now, first, gateway=SIMULATED)
+    assert queries.held_for(session, 7, organisation)
     assert ledger.balance(session, rules.held(organisation, 7)) == 1_000
     with pytest.raises(Conflict):
         service.request_deposit(session, actor, now, 7, organisation, 2_000, SIMULATED)
@@ -100,9 +112,10 @@ def test_a_simulated_deposit_is_held_at_once_and_says_that_it_is_simulated(
 def test_a_bank_transfer_is_due_until_staff_confirm_it(session: Session, now: dt.datetime) -> None:
     actor, organisation = bidder(session, now)
     deposit = service.request_deposit(session, actor, now, 7, organisation, 1_000, OFFLINE)
-    assert not service.held_for(session, 7, organisation)
-    with pytest.raises(NotAllowed):
-        service.confirm_deposit(session, actor, now, deposit)
+    assert not queries.held_for(session, 7, organisation)
+    for gateway in (None, OFFLINE):
+        with pytest.raises(NotAllowed):
+            service.confirm_deposit(session, actor, now, deposit, gateway=gateway)
     with pytest.raises(WrongState):
         service.release_deposit(session, STAFF, now, deposit, OFFLINE)
     service.fail_deposit(session, STAFF, now, deposit, reason="未到账")
@@ -124,28 +137,30 @@ def test_rights_and_refusals(session: Session, now: dt.datetime) -> None:
     deposit = service.request_deposit(session, actor, now, 7, organisation, 1_000, SIMULATED)
     with pytest.raises(InvalidInput):
         service.forfeit_deposit(session, STAFF, now, deposit, SIMULATED, reason=" ")
-    assert [row.id for row in service.deposits(session, actor)[0]] == [deposit]
-    assert service.deposits(session, other) == ([], 0)
-    assert service.deposits(session, STAFF, lot_id=7)[1] == 1
+    assert [row.id for row in queries.deposits(session, actor)[0]] == [deposit]
+    assert queries.deposits(session, other) == ([], 0)
+    assert queries.deposits(session, STAFF, lot_id=7)[1] == 1
 
 
-def test_a_closed_lot_leaves_work_that_gives_back_and_applies(session: Session, now: dt.datetime) -> None:
-    parties = [bidder(session, now) for _ in range(3)]
-    ids = [
-        service.request_deposit(session, actor, now, 9, organisation, 500, SIMULATED)
-        for actor, organisation in parties
-    ]
-    winner = parties[1][1]
+def test_a_closed_lot_leaves_work_that_gives_back_and_applies(database: Database, clock: FixedClock) -> None:
+    now = clock.now()
+    with database.write() as session:
+        asked = [ask(session, now, 9, 500) for _ in range(3)]
     for _ in range(2):
-        assert service.settle_lot_deposits(session, now, 9, winner) == 3
-    w = t(WorkItem).c
-    payloads = list(session.scalars(sa.select(w.payload).where(w.kind == service.SETTLE_KIND).order_by(w.id)))
-    assert [item["movement"] for item in payloads] == ["release", "apply", "release"]
-    for item in payloads * 2:
-        service.settle(session, STAFF, now, item["deposit_id"], item["movement"], SIMULATED)
-    states = [session.get(Deposit, one) for one in ids]
-    assert [one.state for one in states if one] == ["released", "applied", "released"]
-    assert ledger.balances(session) == {("gateway:simulated", "CNY"): -500, ("lots:9:price", "CNY"): 500}
+        with database.write() as session:
+            assert service.settle_lot_deposits(session, now, 9, asked[1][1]) == 3
+    handlers = {settling.KIND: settling.handler(database, clock, SIMULATED)}
+    done = 0
+    while run_one(database, handlers, clock.now):
+        done += 1
+    assert done == 3
+    handlers[settling.KIND](Claimed(1, settling.KIND, {"deposit_id": asked[0][2], "movement": "release"}, 2))
+    with database.read() as session:
+        states = [session.get(Deposit, deposit) for _, _, deposit in asked]
+        assert [one.state for one in states if one] == ["released", "applied", "released"]
+        assert ledger.balances(session) == {("gateway:simulated", "CNY"): -500, ("lots:9:price", "CNY"): 500}
+        w = t(WorkItem).c
+        assert set(session.scalars(sa.select(w.state).where(w.kind == settling.KIND))) == {"done"}
 
 
 ENDS = {
@@ -190,7 +205,7 @@ def test_held_released_applied_and_forfeited_are_what_was_taken(
             except WrongState:
                 continue
     session.flush()
-    rows = [row for row in service.deposits(session, actor, limit=100)[0] if row.id in ids]
+    rows = [row for row in queries.deposits(session, actor, limit=100)[0] if row.id in ids]
     sums = dict.fromkeys(DepositState, 0)
     for row in rows:
         sums[row.state] += row.amount_fen
