@@ -1,0 +1,1 @@
+"""Live auctions: rules, journal, writer, rooms, timekeeper, receipts and public verification."""

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from auctions import protocol, queries
+from auctions import protocol, reads
 from auctions.bus import Bus, LotNews
 from auctions.journal import Entry
 from auctions.protocol import CloseCode, event_frame
@@ -59,7 +59,7 @@ class TooManySockets(Exception):
 class Room:
     """A lot being watched."""
 
-    def __init__(self, hub: Hub, start: queries.RoomState) -> None:
+    def __init__(self, hub: Hub, start: reads.RoomState) -> None:
         self._hub = hub
         self.lot_id = start.lot_id
         self.epoch = start.epoch
@@ -327,15 +327,15 @@ class Hub:
     def read_entries(self, lot_id: int, seq: int) -> list[Entry]:
         """Journal entries after a seq, in a short read of its own. On any thread."""
         with self._db.read() as session:
-            return queries.entries_after(session, lot_id, seq)
+            return reads.entries_after(session, lot_id, seq)
 
-    def _read_state(self, lot_id: int) -> queries.RoomState:
+    def _read_state(self, lot_id: int) -> reads.RoomState:
         with self._db.read() as session:
-            return queries.room_state(session, lot_id)
+            return reads.room_state(session, lot_id)
 
     def _read_heads(self, lot_ids: list[int]) -> dict[int, int]:
         with self._db.read() as session:
-            return queries.heads(session, lot_ids)
+            return reads.heads(session, lot_ids)
 
 
 def _less(counter: Counter[Any], key: object) -> None:

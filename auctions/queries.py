@@ -7,16 +7,15 @@ so; callers check rights for those.
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from auctions import protocol
-from auctions.journal import Entry
 from auctions.models import Admission, AdmissionState, BidAnswer, JournalEntry, Lot, Sale
+from auctions.reads import RoomState, entries_after, epoch, latest, room_state
 from auctions.rules.canonical import canonical, maybe_iso
 from auctions.rules.events import Kind
 from auctions.rules.formats.english import minimum_after
@@ -25,6 +24,8 @@ from auctions.rules.terms import Terms
 from market.db import Session, t
 from market.errors import NotFound
 from market.parties.models import Organisation, Person
+
+__all__ = ["RoomState", "room_state"]  # read by pages too
 
 LOT, SALE, ENTRY, ADMISSION, ANSWER = t(Lot), t(Sale), t(JournalEntry), t(Admission), t(BidAnswer)
 ORGANISATION, PERSON = t(Organisation), t(Person)
@@ -254,7 +255,7 @@ def lot_detail(session: Session, lot_id: int, *, draft: bool = False) -> LotDeta
     if row is None or (row.state == LotState.DRAFT and not draft):
         raise NotFound(subject="lot")
     terms = Terms.from_private(row.terms)
-    closed = _latest(session, lot_id, [Kind.CLOSED])
+    closed = latest(session, lot_id, [Kind.CLOSED], row.head_seq)
     hard_end = row.fold.get("hard_end") if row.fold else maybe_iso(terms.hard_end)
     base = terms.start_fen if row.price_fen is None else row.price_fen
     return LotDetail(
@@ -285,121 +286,6 @@ def private_terms(session: Session, lot_id: int) -> Terms:
     if value is None:
         raise NotFound(subject="lot")
     return Terms.from_private(value)
-
-
-def epoch(terms_hash: str) -> str:
-    """The incarnation of a lot's journal: a client that holds another one must take a new snapshot."""
-    return terms_hash[:16]
-
-
-_NOTICES = (
-    Kind.ANNOUNCEMENT,
-    Kind.PAUSED,
-    Kind.SUSPENDED,
-    Kind.RESUMED,
-    Kind.WITHDRAWN,
-    Kind.CANCELLED,
-    Kind.DEFAULTED,
-)
-
-
-def _latest(session: Session, lot_id: int, kinds: Sequence[Kind]) -> dict[str, Any] | None:
-    body = session.execute(
-        sa.select(ENTRY.c.body)
-        .where(ENTRY.c.lot_id == lot_id, ENTRY.c.kind.in_([kind.value for kind in kinds]))
-        .order_by(ENTRY.c.seq.desc())
-        .limit(1)
-    ).scalar_one_or_none()
-    return None if body is None else json.loads(body)
-
-
-@dataclass(frozen=True, slots=True)
-class RoomState:
-    """What a room starts from: the public view at a seq, and the terms to encode later events with."""
-
-    lot_id: int
-    epoch: str
-    seq: int
-    hash: str
-    view: dict[str, Any]
-    terms: Terms
-
-
-def room_state(session: Session, lot_id: int) -> RoomState:
-    """A published lot as its room shows it, read at one seq. Four statements. Raises NotFound.
-
-    The head is read first and everything else only up to it, so that a concurrent commit between the
-    statements (PostgreSQL's READ COMMITTED) cannot mix two instants.
-    """
-    row = session.execute(sa.select(LOT).where(LOT.c.id == lot_id)).one_or_none()
-    if row is None or row.state == LotState.DRAFT:
-        raise NotFound(subject="lot")
-    terms, fold = Terms.from_private(row.terms), row.fold
-    bodies = session.execute(
-        sa.select(ENTRY.c.seq, ENTRY.c.body)
-        .where(ENTRY.c.lot_id == lot_id, ENTRY.c.kind == Kind.BID_ACCEPTED.value, ENTRY.c.seq <= row.head_seq)
-        .order_by(ENTRY.c.seq.desc())
-        .limit(protocol.RECENT_BIDS)
-    ).all()
-    recent = []
-    for seq, body in bodies:
-        data = json.loads(body)
-        recent.append(protocol.bid_line(seq, data["at"], data))
-    last = _latest_upto(session, lot_id, _NOTICES, row.head_seq)
-    notice = None if last is None else last.get("text", last.get("reason"))
-    closed = _latest_upto(session, lot_id, [Kind.CLOSED], row.head_seq)
-    price = fold["price_fen"]
-    view = {
-        "v": protocol.VERSION,
-        "lot_id": lot_id,
-        "title": row.title,
-        "state": fold["state"],
-        "currency": terms.currency,
-        "start_fen": terms.start_fen,
-        "price_fen": price,
-        "leader": fold["leader"],
-        "bid_count": fold["bid_count"],
-        "next_fen": minimum_after(terms, price),
-        "step_fen": terms.step(terms.start_fen if price is None else price),
-        "opens_at": fold["opens_at"],
-        "ends_at": fold["ends_at"],
-        "hard_end": fold["hard_end"],
-        "window_s": terms.window_s,
-        "extension_s": terms.extension_s,
-        "has_reserve": terms.has_reserve,
-        "bidders_admitted": len(fold["admitted"]),
-        "recent": recent,
-        "notice": notice,
-        "outcome": protocol.outcome(closed) if closed else None,
-        "terms_hash": row.terms_hash,
-    }
-    return RoomState(lot_id, epoch(row.terms_hash), row.head_seq, row.head_hash, view, terms)
-
-
-def _latest_upto(session: Session, lot_id: int, kinds: Sequence[Kind], seq: int) -> dict[str, Any] | None:
-    body = session.execute(
-        sa.select(ENTRY.c.body)
-        .where(
-            ENTRY.c.lot_id == lot_id,
-            ENTRY.c.kind.in_([kind.value for kind in kinds]),
-            ENTRY.c.seq <= seq,
-        )
-        .order_by(ENTRY.c.seq.desc())
-        .limit(1)
-    ).scalar_one_or_none()
-    return None if body is None else json.loads(body)
-
-
-def entries_after(session: Session, lot_id: int, seq: int, limit: int = 500) -> list[Entry]:
-    """Journal entries later than a seq, in order. One statement."""
-    c = ENTRY.c
-    rows = session.execute(
-        sa.select(c.lot_id, c.seq, c.kind, c.at, c.body, c.prev_hash, c.hash)
-        .where(c.lot_id == lot_id, c.seq > seq)
-        .order_by(c.seq)
-        .limit(limit)
-    )
-    return [Entry(*row, json.loads(row.body)) for row in rows]
 
 
 def journal_page(session: Session, lot_id: int, *, after_seq: int = 0, limit: int = 100) -> list[JournalLine]:
@@ -575,37 +461,3 @@ def _sales(session: Session, limit: int, offset: int, *where: Any) -> list[SaleC
         .offset(offset)
     )
     return [SaleCard(*row) for row in rows]
-
-
-def heads(session: Session, lot_ids: Collection[int]) -> dict[int, int]:
-    """Lot → head seq. One statement."""
-    if not lot_ids:
-        return {}
-    rows = session.execute(sa.select(LOT.c.id, LOT.c.head_seq).where(LOT.c.id.in_(sorted(lot_ids))))
-    return {row.id: row.head_seq for row in rows}
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A lot that the timekeeper must move on."""
-
-    lot_id: int
-    state: LotState
-    due_at: dt.datetime
-
-
-def due(session: Session, now: dt.datetime, limit: int = 200) -> list[Due]:
-    """Lots whose time has come, the longest overdue first. One statement."""
-    c = LOT.c
-    rows = session.execute(
-        sa.select(c.id, c.state, c.next_due_at)
-        .where(c.next_due_at <= now)
-        .order_by(c.next_due_at, c.id)
-        .limit(limit)
-    )
-    return [Due(row.id, LotState(row.state), row.next_due_at) for row in rows]
-
-
-def next_due(session: Session) -> dt.datetime | None:
-    """The next instant at which some lot must be moved on. One statement."""
-    return session.execute(sa.select(sa.func.min(LOT.c.next_due_at))).scalar_one()

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from auctions import queries
+from auctions import reads
 from auctions.rules.commands import Close, Command, Open, OpenRegistration
 from auctions.rules.state import BIDDING, LotState
 from auctions.writer import Answer, Writer
@@ -64,7 +64,7 @@ class Timekeeper:
         """Submit a command for every lot that is due now; the answers to come. Raises what the
         database raises."""
         with self._db.read() as session:
-            due = queries.due(session, self._clock.now())
+            due = reads.due(session, self._clock.now())
         answers = []
         for item in due:
             try:
@@ -76,7 +76,7 @@ class Timekeeper:
 
     def _pause(self) -> float:
         with self._db.read() as session:
-            due = queries.next_due(session)
+            due = reads.next_due(session)
         if due is None:
             return self._look_s
         left = (due - self._clock.now()) / dt.timedelta(seconds=1)
@@ -103,7 +103,7 @@ class Timekeeper:
             self._stop.wait(pause)
 
 
-def _command(item: queries.Due) -> Command:
+def _command(item: reads.Due) -> Command:
     if item.state is LotState.ANNOUNCED:
         return OpenRegistration(lot_id=item.lot_id)
     if item.state is LotState.REGISTRATION:

@@ -18,6 +18,7 @@ What is checked, by code:
   receipt_missing                                 6. receipts given beside the journal
 """
 
+# ruff: noqa: ARG002  (every handler has one signature, whatever it needs of it)
 from __future__ import annotations
 
 import hashlib
@@ -39,6 +40,9 @@ class Violation:
     code: str
     detail: str = ""
 
+    def __str__(self) -> str:
+        return f"seq {self.seq}: {self.code}" + (f" ({self.detail})" if self.detail else "")
+
 
 @dataclass
 class Report:
@@ -59,8 +63,19 @@ class Report:
         """Whether nothing was found."""
         return not self.violations
 
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """What the bids lead to, as computed here."""
+        return {
+            "lot": self.lot,
+            "state": self.state,
+            "winner": self.winner,
+            "hammer_fen": self.hammer_fen,
+            "reason": self.reason,
+        }
 
-def verify(lines: Iterable[str], receipts: Iterable[Mapping[str, Any]] = ()) -> Report:
+
+def verify_lines(lines: Iterable[str], receipts: Iterable[Mapping[str, Any]] = ()) -> Report:
     """Check an exported journal; `receipts` are contents of accepted bids' receipts that must be in it."""
     checker = _Checker()
     for number, line in enumerate(lines, 1):
@@ -406,7 +421,7 @@ def main(arguments: Sequence[str]) -> int:
     status = 0
     for path in arguments:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123
-            report = verify(file)
+            report = verify_lines(file)
         print(
             json.dumps(
                 {
