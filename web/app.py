@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from web import errors, routes
 from web.render import STATIC
+from web.routes.home import RecentMatches
 from web.security import Guard
 from web.wiring import Parts
 
@@ -49,6 +50,7 @@ def create_app(parts: Parts) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.parts = parts
+    app.state.recent_matches = RecentMatches()
     errors.install(app)
     for router in routes.API:
         app.include_router(router, prefix="/api/v1")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def handlers(parts: Parts) -> dict[str, Handler]:
     """Every kind of work and who does it."""
     return {
-        mailing.KIND: mailing.handler(parts.mailer, parts.settings.base_url),
+        **mailing.handlers(parts),
         settlement.KIND: settlement.handler(parts.db, parts.clock),
         settling.KIND: settling.handler(parts.db, parts.clock, parts.gateway),
     }
@@ -26,6 +26,10 @@ def handlers(parts: Parts) -> dict[str, Handler]:
 def housekeeping(parts: Parts) -> None:
     """Deadlines of listings: hide what expired, remind owners of what will."""
     now = parts.clock.now()
-    with parts.db.write() as session:
-        listings.expire_due(session, now)
-        demands.expire_due(session, now)
+    for service in (listings, demands):
+        with parts.db.write() as session:
+            service.expire_due(session, now)
+        after: int | None = 0
+        while after is not None:
+            with parts.db.write() as session:
+                _, after = service.remind_expiring(session, now, after)
