@@ -122,7 +122,7 @@ DEMANDS: tuple[Field, ...] = (
     Field("title", required=True),
     Field("title_en"),
     Field("industry", _F.INDUSTRY, "industry_code", required=True),
-    Field("difficulty", _F.TEXT, required=True),
+    Field("difficulty", _F.TEXT),
     Field("research", _F.TEXT),
     Field("background", _F.TEXT),
     Field("targets", _F.PARTS, parts=TARGET_PARTS),

@@ -43,6 +43,9 @@ class FieldSource(Input):
         default=None, max_length=200, description="The source's column; dots go inside."
     )
     constant: Json = Field(default=None, description="A value for every row.")
+    fallback: str | None = Field(
+        default=None, max_length=200, description="Another column for rows whose column is empty."
+    )
     default: Json = Field(default=None, description="A value for rows whose column is empty.")
     split: str | None = Field(default=None, max_length=8, description="What separates words in a cell.")
     join: str | None = Field(
@@ -115,7 +118,7 @@ def check(mapping: ColumnMapping, kind: Kind, columns: Iterable[str] | None = No
 
 def _columns(source: FieldSource) -> list[str]:
     inner = [column for part in (source.parts or {}).values() for column in _columns(part)]
-    return ([source.column] if source.column else []) + inner
+    return [one for one in (source.column, source.fallback) if one] + inner
 
 
 @dataclass(frozen=True)
@@ -216,6 +219,8 @@ class Mapper:
                 return None
             return [{name: value for name, value in record.items() if value is not None}]
         raw = source.constant if source.constant is not None else _look_up(row, source.column or "")
+        if _empty(raw) and source.fallback is not None:
+            raw = _look_up(row, source.fallback)
         if _empty(raw):
             raw = source.default
         if _empty(raw):

@@ -9,6 +9,7 @@ from web.routes import (
     attachments,
     auth,
     demands,
+    exchange,
     health,
     home,
     listings,
@@ -20,6 +21,7 @@ from web.routes import (
     search,
     sockets,
 )
+from web.routes.api import exchange as api_exchange
 from web.routes.api import lots as api_lots
 from web.routes.api import search as api_search
 
@@ -28,6 +30,7 @@ PAGES: list[APIRouter] = [
     attachments.router,
     auth.router,
     demands.router,
+    exchange.router,
     health.router,
     home.router,
     listings.router,
@@ -41,6 +44,7 @@ PAGES: list[APIRouter] = [
     lots.router,
 ]
 API: list[APIRouter] = [
+    api_exchange.router,
     api_lots.router,
     api_search.router,
 ]
