@@ -11,8 +11,8 @@ from starlette.types import Scope
 from starlette.responses import Response
 
 from web import errors, routes
+from web.matches import RecentMatches
 from web.render import STATIC
-from web.routes.home import RecentMatches
 from web.security import Guard
 from web.wiring import Parts
 

@@ -62,40 +62,6 @@ class PartnersView:
     building: bool
 
 
-@dataclass(frozen=True)
-class Match:
-    """A demand beside the result that fits it best, as the home page lists them."""
-
-    demand_id: int
-    demand_title: str
-    result_id: int
-    result_title: str
-    band: Band
-
-
-class RecentMatches:
-    """The newest matches, found anew at most once a minute: finding them costs too much for every visit.
-
-    One for each process; used from any thread. Two visits that find it stale at once both look.
-    """
-
-    def __init__(self, lasts: dt.timedelta = dt.timedelta(minutes=1)) -> None:
-        self._lasts = lasts
-        self._known: tuple[dt.datetime, list[Match]] | None = None
-
-    def get(self, session: Session, index: SearchIndex, now: dt.datetime) -> list[Match]:
-        """At most three, newest demand first."""
-        known = self._known
-        if known is not None and known[0] <= now < known[0] + self._lasts:
-            return known[1]
-        found = [
-            Match(pair.demand.key.id, pair.demand.title, pair.result.key.id, pair.result.title, pair.band)
-            for pair in recommend.newest_pairs(session, index)
-        ]
-        self._known = (now, found)
-        return found
-
-
 def href_of(key: Key) -> str:
     """The address of a listing's page."""
     return f"/{key.kind.value}s/{key.id}"

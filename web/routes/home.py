@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -27,30 +26,13 @@ from market.listings.queries import ResultCard
 from market.parties.models import Organisation, OrganisationState
 from market.permissions import VISITOR
 from market.statistics import queries as statistics
-from matching import recommend
-from matching.documents import Kind
-from matching.index import IndexState
-from matching.scoring import Band
 from web.deps import PageDep, ReadTx
+from web.matches import Match, RecentMatches
 from web.render import Page
-from web.wiring import Parts
 
 router = APIRouter()
 
 SHOWN = 6
-MATCHED_FROM = 12
-MATCHES_LAST = dt.timedelta(minutes=1)
-
-
-@dataclass(frozen=True)
-class Match:
-    """A demand and the result that may answer it best."""
-
-    demand_id: int
-    demand_title: str
-    result_id: int
-    result_title: str
-    band: Band
 
 
 @dataclass(frozen=True)
@@ -87,42 +69,6 @@ class HomePage:
     recent_matches: list[Match]
     figure: YearFigure | None
     counts: Counts
-
-
-@dataclass
-class RecentMatches:
-    """Matches of the newest demands, computed at most once a minute and whenever the index was rebuilt."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    at: dt.datetime | None = None
-    generation: int = -1
-    found: list[Match] = field(default_factory=list)
-
-    def get(self, parts: Parts, session: Session, newest: list[DemandCard], now: dt.datetime) -> list[Match]:
-        """The matches; whoever comes while another computes gets the previous ones."""
-        index = parts.index
-        if index.state is not IndexState.READY:
-            return []
-        old = self.at is None or now - self.at > MATCHES_LAST or self.generation != index.generation
-        if old and self.lock.acquire(blocking=False):
-            try:
-                self.found = self._compute(parts, session, newest)
-                self.at, self.generation = now, index.generation
-            finally:
-                self.lock.release()
-        return self.found
-
-    @staticmethod
-    def _compute(parts: Parts, session: Session, newest: list[DemandCard]) -> list[Match]:
-        found: list[Match] = []
-        for demand in newest:
-            if len(found) == SHOWN:
-                break
-            for partner in recommend.partners(Kind.DEMAND, demand.id, session, parts.index, 1):
-                if partner.band is not Band.WEAK:
-                    key, title = partner.document.key, partner.document.title
-                    found.append(Match(demand.id, demand.title, key.id, title, partner.band))
-        return found
 
 
 def _figure(session: Session, page: Page) -> YearFigure | None:
@@ -168,7 +114,7 @@ def home(page: PageDep, session: ReadTx) -> Response:
         session, VISITOR, results.Filter(), limit=SHOWN, english=english
     )
     newest_demands, _ = demands.demands(
-        session, VISITOR, results.Filter(), limit=MATCHED_FROM, english=english
+        session, VISITOR, results.Filter(), limit=SHOWN, english=english
     )
     live, _ = lots.list_lots(session, states=BIDDING | STOPPED, limit=SHOWN)
     upcoming, _ = lots.list_lots(session, states=UPCOMING, limit=SHOWN)
@@ -179,8 +125,8 @@ def home(page: PageDep, session: ReadTx) -> Response:
             live,
             upcoming,
             newest_results,
-            newest_demands[:SHOWN],
-            matches.get(page.parts, session, newest_demands, page.now),
+            newest_demands,
+            matches.get(session, page.parts.index, page.now),
             _figure(session, page),
             _counts(session),
         ),
