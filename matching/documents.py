@@ -122,6 +122,13 @@ def published_keys(session: Session, kind: Kind, after: int = 0, limit: int = CH
     return [Key(kind, row_id) for row_id in session.execute(statement).scalars()]
 
 
+def published_count(session: Session, kind: Kind) -> int:
+    """How many rows of a kind are published."""
+    c = t(Result if kind is Kind.RESULT else Demand).c
+    statement = sa.select(sa.func.count()).where(c.state == ListingState.PUBLISHED.value)
+    return int(session.execute(statement).scalar_one())
+
+
 def keys_of_owner(session: Session, organisation_ids: Sequence[int]) -> list[Key]:
     """Keys of everything that the organisations list, in whatever state."""
     keys: list[Key] = []

@@ -30,8 +30,8 @@ ORGANISATION = "organisation"
 
 _KINDS = frozenset(kind.value for kind in Kind)
 
-Progress = Callable[[int], None]
-"""Told the number of rows indexed so far."""
+Progress = Callable[[int, int], None]
+"""Told the number of rows indexed so far, and of all there were when it began."""
 
 
 def drain(db: Database, index: SearchIndex, limit: int = BATCH) -> int:
@@ -64,11 +64,13 @@ def reindex(db: Database, index: SearchIndex, progress: Progress | None = None) 
     Edits made meanwhile reach both: the dirty set is drained between two steps of the reading.
     """
     done = 0
+    with db.read() as session:
+        total = sum(documents.published_count(session, kind) for kind in Kind)
     with index.rebuild() as beside:
         for chunk in _chunks(db):
             done += _copy(db, beside, chunk)
             if progress is not None:
-                progress(done)
+                progress(done, total)
             if index.state is IndexState.READY:
                 drain(db, index)
     return done

@@ -51,41 +51,6 @@ def partners(
     return [] if subject is None else partners_of(subject, session, index, most)
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A demand and the result that fits it best."""
-
-    demand: Document
-    result: Document
-    band: Band
-
-
-def newest_pairs(session: Session, index: SearchIndex, most: int = 3, looked_at: int = 6) -> list[Pair]:
-    """The newest demands that somebody else's result answers at least fairly, newest first.
-
-    Looks at the last few published demands only. Costs as much as that many lists of partners: whoever shows
-    this on a busy page should remember it for a while.
-    """
-    c = t(Demand).c
-    newest = (
-        sa.select(c.id)
-        .where(c.state == ListingState.PUBLISHED.value)
-        .order_by(c.published_at.desc(), c.id.desc())
-        .limit(looked_at)
-    )
-    keys = [Key(Kind.DEMAND, row_id) for row_id in session.execute(newest).scalars()]
-    subjects = documents.load(session, keys)
-    pairs: list[Pair] = []
-    for key in keys:
-        if len(pairs) == most:
-            break
-        for partner in partners_of(subjects[key], session, index) if key in subjects else ():
-            if not partner.same_owner and partner.band is not Band.WEAK:
-                pairs.append(Pair(subjects[key], partner.document, partner.band))
-                break
-    return pairs
-
-
 def partners_of(subject: Document, session: Session, index: SearchIndex, most: int = MOST) -> list[Partner]:
     """The same for a document that need not be stored: a draft can be shown what it would meet."""
     hits = index.candidates(subject.title, _prose(subject), subject.key.kind.other, GUESSED)

@@ -97,6 +97,11 @@ def reindex() -> None:
     from matching.indexer import reindex as rebuild
 
     joined = parts()
+    if not joined.index.acquire():
+        # A serving process holds the index's lock and does it within seconds.
+        joined.index.request_rebuild()
+        console.print("asked the running server to rebuild")
+        return
     with Progress(console=console) as progress:
         task = progress.add_task("indexing", total=None)
 

@@ -161,10 +161,10 @@ class TestReindex:
                 rows.result(f"离心泵{number}")
             rows.result("草稿", state="draft", published_at=None)
             rows.demand("离心泵效率提升")
-        told: list[int] = []
-        assert reindex(database, index, told.append) == 8
+        told: list[tuple[int, int]] = []
+        assert reindex(database, index, lambda done, total: told.append((done, total))) == 8
         assert index.count() == 8
-        assert told[-1] == 8
+        assert told[-1] == (8, 8)
 
     def test_what_is_edited_during_a_rebuild_is_not_lost(
         self, database: Database, ready: TantivyIndex, monkeypatch: pytest.MonkeyPatch
@@ -174,7 +174,7 @@ class TestReindex:
             rows = Rows(session)
             first, *_ = [rows.result(f"离心泵{number}") for number in range(5)]
 
-        def edit_once(done: int) -> None:
+        def edit_once(done: int, _total: int) -> None:
             if done == 2:
                 change(database, Result, first, title="石墨烯散热膜")
 

@@ -9,7 +9,7 @@ from market.db import Database, Session, t
 from market.listings.models import Result
 from matching.documents import Kind
 from matching.indexer import reindex
-from matching.recommend import newest_pairs, partners
+from matching.recommend import partners
 from matching.scoring import Band, ReasonCode
 from matching.tantivy_index import TantivyIndex
 from tests.matching.rows import Rows
@@ -124,14 +124,6 @@ def test_statements_do_not_grow_with_the_market(
     with database.read() as session, statements(session) as seen:
         assert len(partners(Kind.DEMAND, market["demand"], session, index)) == 10
     assert len(seen) <= few <= 8
-
-
-def test_newest_pairs_leave_out_ones_own(
-    database: Database, market: dict[str, int], index: TantivyIndex
-) -> None:
-    with database.read() as session:
-        found = newest_pairs(session, index)
-    assert [(one.demand.key.id, one.result.key.id) for one in found] == [(market["demand"], market["pump"])]
 
 
 def _university(session: Session) -> Any:

@@ -8,15 +8,12 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
-from market.clock import FixedClock
 from market.db import Database, t
 from market.listings.models import Result
 from matching.indexer import reindex
-from matching.scoring import Band
 from tests.matching.rows import Rows
 from web import wiring
 from web.app import create_app
-from web.matches import RecentMatches
 from web.routes.search import price_bounds
 from web.settings import Environment, Settings
 
@@ -194,20 +191,6 @@ class TestApi:
             session.execute(sa.update(t(Result)).where(c.id == numbers["pump"]).values(state="draft"))
         assert client.get(f"/api/v1/results/{numbers['pump']}/partners").status_code == 404
         assert client.get("/api/v1/results/999999/partners").status_code == 404
-
-
-def test_recent_matches_are_remembered_for_a_minute(
-    client: TestClient, parts: wiring.Parts, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recent = RecentMatches()
-    with parts.db.read() as session:
-        found = recent.get(session, parts.index, clock.now())
-        assert [one.band for one in found] == [Band.STRONG]
-        monkeypatch.setattr("matching.recommend.newest_pairs", lambda *_given: [])
-        clock.advance(seconds=59)
-        assert recent.get(session, parts.index, clock.now()) == found
-        clock.advance(seconds=2)
-        assert recent.get(session, parts.index, clock.now()) == []
 
 
 @pytest.mark.parametrize(
