@@ -139,19 +139,6 @@ def keys_of_owner(session: Session, organisation_ids: Sequence[int]) -> list[Key
     return keys
 
 
-def still_published(session: Session, keys: Iterable[Key]) -> set[Key]:
-    """Those of the keys that are published at this moment: one statement per kind."""
-    ids: dict[Kind, list[int]] = defaultdict(list)
-    for key in keys:
-        ids[key.kind].append(key.id)
-    found: set[Key] = set()
-    for kind, wanted in ids.items():
-        c = t(Result if kind is Kind.RESULT else Demand).c
-        statement = sa.select(c.id).where(c.state == ListingState.PUBLISHED.value, c.id.in_(wanted))
-        found.update(Key(kind, row_id) for row_id in session.execute(statement).scalars())
-    return found
-
-
 def _results(session: Session, ids: Sequence[int]) -> Iterator[Document]:
     r = t(Result).c
     statement = (

@@ -73,7 +73,7 @@ class TestDocuments:
             keys = [Key(Kind.RESULT, rows.result("泵", state=state.value)) for state in ListingState]
         with database.read() as session:
             assert len(documents.load(session, keys)) == 1
-            assert len(documents.still_published(session, keys)) == 1
+            assert documents.published_count(session, Kind.RESULT) == 1
             assert documents.published_keys(session, Kind.RESULT) == [
                 key for key in keys if key in documents.load(session, keys)
             ]
