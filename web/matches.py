@@ -6,6 +6,7 @@ What a reason says stands in the terms catalogue (`reason.<code>`); this is wher
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +14,14 @@ from typing import Any
 from market.db import Session
 from market.listings.models import CooperationMode
 from market.taxonomy import queries as taxonomy
-from matching import recommend, text
+from matching import documents, recommend, text
 from matching.documents import Document, Key, Kind
 from matching.index import IndexState, SearchIndex
 from matching.scoring import Band, Reason, ReasonCode
 from web import i18n
 from web.render import environment
 
+MOST_MATCHES = 6
 EXCERPT = 120
 """Characters of a listing's text shown in a list."""
 
@@ -60,6 +62,57 @@ class PartnersView:
     of: Kind
     partners: list[PartnerCard]
     building: bool
+
+
+@dataclass(frozen=True)
+class Match:
+    """A demand and the result that may answer it best."""
+
+    demand_id: int
+    demand_title: str
+    result_id: int
+    result_title: str
+    band: Band
+
+
+class RecentMatches:
+    """Matches of the newest demands, found anew at most once a minute or when the index was rebuilt.
+
+    One for each process; used from any thread. Who comes while another looks gets the previous ones.
+    """
+
+    def __init__(self, lasts: dt.timedelta = dt.timedelta(minutes=1)) -> None:
+        self._lasts = lasts
+        self._lock = threading.Lock()
+        self._known: tuple[dt.datetime, int] | None = None
+        self._found: list[Match] = []
+
+    def get(self, session: Session, index: SearchIndex, newest: Iterable[int], now: dt.datetime) -> list[Match]:
+        """At most six, in the order of the demands given, each with its best result."""
+        if index.state is not IndexState.READY:
+            return []
+        known = self._known
+        fresh = known is not None and known[1] == index.generation and known[0] <= now < known[0] + self._lasts
+        if not fresh and self._lock.acquire(blocking=False):
+            try:
+                self._found = self._look(session, index, newest)
+                self._known = (now, index.generation)
+            finally:
+                self._lock.release()
+        return self._found
+
+    @staticmethod
+    def _look(session: Session, index: SearchIndex, newest: Iterable[int]) -> list[Match]:
+        found: list[Match] = []
+        wanted = documents.load(session, [Key(Kind.DEMAND, row_id) for row_id in newest])
+        for demand in wanted.values():
+            if len(found) == MOST_MATCHES:
+                break
+            for partner in recommend.partners_of(demand, session, index, 1):
+                if partner.band is not Band.WEAK:
+                    result = partner.document
+                    found.append(Match(demand.key.id, demand.title, result.key.id, result.title, partner.band))
+        return found
 
 
 def href_of(key: Key) -> str:

@@ -33,6 +33,7 @@ from web.render import Page
 router = APIRouter()
 
 SHOWN = 6
+LOOKED_AT = 12
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def home(page: PageDep, session: ReadTx) -> Response:
         session, VISITOR, results.Filter(), limit=SHOWN, english=english
     )
     newest_demands, _ = demands.demands(
-        session, VISITOR, results.Filter(), limit=SHOWN, english=english
+        session, VISITOR, results.Filter(), limit=LOOKED_AT, english=english
     )
     live, _ = lots.list_lots(session, states=BIDDING | STOPPED, limit=SHOWN)
     upcoming, _ = lots.list_lots(session, states=UPCOMING, limit=SHOWN)
@@ -125,8 +126,8 @@ def home(page: PageDep, session: ReadTx) -> Response:
             live,
             upcoming,
             newest_results,
-            newest_demands,
-            matches.get(session, page.parts.index, page.now),
+            newest_demands[:SHOWN],
+            matches.get(session, page.parts.index, [one.id for one in newest_demands], page.now),
             _figure(session, page),
             _counts(session),
         ),
