@@ -137,3 +137,9 @@ class ResultInput(Input):
         if value is not None and low is not None and value < low:
             raise Invalid("range_order")
         return value
+
+
+class ReasonInput(Input):
+    """Why a listing is withdrawn or concluded."""
+
+    reason: Annotated[Text, Field(max_length=1000)] = Field("", description="The reason, in a sentence.")

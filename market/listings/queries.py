@@ -26,8 +26,8 @@ from market.listings.models import (
     Stage,
 )
 from market.listings.service import RESULT, read_claims, read_ip
-from market.parties.models import Organisation, OrganisationKind
-from market.permissions import Action, Actor, can
+from market.parties.models import Organisation, OrganisationKind, OrganisationState
+from market.permissions import Action, Actor, can, require
 from market.taxonomy.models import Industry
 
 SUMMARY = 160
@@ -359,3 +359,27 @@ def standing(session: Session, actor: Actor, trade: Trade, model: type[Any], row
     if row is None or not lifecycle.may_see(actor, trade, row.state, row.organisation_id):
         raise NotFound(kind=trade.kind)
     return row
+
+
+def editable(session: Session, actor: Actor, trade: Trade, model: type[Any], row_id: int) -> Any:
+    """A listing's row, to fill its form or compare its versions. Raises NotFound, SignInRequired,
+    NotAllowed."""
+    row = session.get(model, row_id)
+    if row is None or not lifecycle.may_see(actor, trade, row.state, row.organisation_id):
+        raise NotFound(kind=trade.kind)
+    require(actor, trade.edit, row.organisation_id)
+    return row
+
+
+def organisations_to_list_for(
+    session: Session, actor: Actor, action: Action, *, english: bool = False
+) -> list[tuple[int, str]]:
+    """The verified organisations for which the actor may create listings, by name, at most 1,000."""
+    o = t(Organisation).c
+    statement = sa.select(o.id, in_language(o.name, o.name_en, english)).where(
+        o.state == OrganisationState.VERIFIED.value
+    )
+    reach = actor.organisations_for(action)
+    if reach is not None:
+        statement = statement.where(o.id.in_(reach))
+    return [(row[0], row[1]) for row in session.execute(statement.order_by(o.name, o.id).limit(1000))]

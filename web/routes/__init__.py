@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from web.routes import (
     account,
+    admin,
     attachments,
     auth,
     demands,
@@ -21,12 +22,21 @@ from web.routes import (
     search,
     sockets,
 )
+from web.routes.api import attachments as api_attachments
+from web.routes.api import audit as api_audit
+from web.routes.api import demands as api_demands
 from web.routes.api import exchange as api_exchange
 from web.routes.api import lots as api_lots
+from web.routes.api import organisations as api_organisations
+from web.routes.api import people as api_people
+from web.routes.api import results as api_results
 from web.routes.api import search as api_search
+from web.routes.api import taxonomy as api_taxonomy
+from web.routes.api import tokens as api_tokens
 
 PAGES: list[APIRouter] = [
     account.router,
+    admin.router,
     attachments.router,
     auth.router,
     demands.router,
@@ -46,5 +56,9 @@ PAGES: list[APIRouter] = [
 API: list[APIRouter] = [
     api_exchange.router,
     api_lots.router,
+    api_attachments.router,
+    api_demands.router,
+    api_results.router,
     api_search.router,
+    api_audit.router,
 ]

@@ -1,0 +1,179 @@
+"""Pages of demands: the public list, one demand, its form, its history and its steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from market.demands import service
+from market.demands.inputs import DemandInput
+from market.demands.models import Demand
+from market.demands.queries import DemandDetail, demand_detail, demands
+from market.demands.service import DEMAND
+from market.listings.models import ListingState
+from market.listings.rules import Step
+from market.permissions import Action
+from market.taxonomy.queries import industries
+from matching.documents import Kind
+from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
+from web.matches import PartnersView, partners_for
+from web.routes import listing_forms, listing_pages
+from web.routes.listing_forms import Facet
+from web.routes.listing_pages import Feature
+
+router = APIRouter()
+
+FEATURE = Feature(
+    trade=DEMAND,
+    model=Demand,
+    input=DemandInput,
+    base="/demands",
+    lists=("targets",),
+    create=service.create_demand,
+    edit=service.edit_demand,
+    publish=service.publish_demand,
+    reconfirm=service.reconfirm_demand,
+    withdraw=service.withdraw_demand,
+    conclude=service.conclude_demand,
+    content_of=service.content_of,
+)
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """Context of a public list."""
+
+    items: list[dict[str, Any]]
+    total: int
+    current_page: int
+    pages: int
+    facets: list[Facet]
+    active: list[tuple[str, str]]
+    may_create: bool
+
+
+@dataclass(frozen=True)
+class DemandPage:
+    """Context of one demand. `partners` are results that might meet it."""
+
+    demand: DemandDetail
+    steps: frozenset[str]
+    may_edit: bool
+    is_owner: bool
+    partners: PartnersView | None
+
+
+@router.get("/demands")
+def list_demands(page: PageDep, session: ReadTx, paging: PagingDep) -> Response:
+    """What is wanted, newest first."""
+    wanted = listing_forms.filter_of(page.request.query_params)
+    cards, total = demands(
+        session, page.actor, wanted,
+        limit=paging.per_page, offset=paging.offset, english=page.language == "en",
+    )  # fmt: skip
+    groups = listing_forms.facets(page, industries(session), demands=True)
+    context = ListPage(
+        items=[{**card.__dict__, "budget_fen": card.budget_fen, "state": None} for card in cards],
+        total=total,
+        current_page=paging.page,
+        pages=-(-total // paging.per_page),
+        facets=groups,
+        active=listing_forms.active(page, groups),
+        may_create=page.actor.can(Action.DEMAND_CREATE),
+    )
+    return page.render("demands/list.html", context)
+
+
+@router.get("/demands/new")
+def new_demand(page: PageDep) -> Response:
+    """The empty form."""
+    return listing_pages.new(page, FEATURE)
+
+
+@router.post("/demands")
+def create_demand(page: PageDep, form: FormDep) -> Response:
+    """Make a draft, or publish at once."""
+    return listing_pages.create(page, FEATURE, form)
+
+
+@router.get("/demands/{demand_id}")
+def show_demand(page: PageDep, session: ReadTx, demand_id: RowId) -> Response:
+    """One demand."""
+    detail = demand_detail(session, page.actor, demand_id, english=page.language == "en")
+    steps = listing_pages.rights(page, DEMAND, detail.organisation_id, detail.state)
+    context = DemandPage(
+        demand=detail,
+        steps=frozenset(step.value for step in steps),
+        may_edit=page.actor.can(Action.DEMAND_EDIT, detail.organisation_id),
+        is_owner=detail.organisation_id in page.actor.organisation_ids,
+        partners=(
+            partners_for(Kind.DEMAND, detail.id, session, page.parts.index, page.language)
+            if detail.state is ListingState.PUBLISHED
+            else None
+        ),
+    )
+    return page.render("demands/detail.html", context)
+
+
+@router.get("/demands/{demand_id}/edit")
+def edit_demand(page: PageDep, demand_id: RowId) -> Response:
+    """The filled form."""
+    return listing_pages.edit(page, FEATURE, demand_id)
+
+
+@router.post("/demands/{demand_id}/edit")
+def save_demand(page: PageDep, form: FormDep, demand_id: RowId) -> Response:
+    """Save the form."""
+    return listing_pages.save(page, FEATURE, demand_id, form)
+
+
+@router.get("/demands/{demand_id}/history")
+def demand_history(page: PageDep, demand_id: RowId) -> Response:
+    """What it said before."""
+    return listing_pages.past(page, FEATURE, demand_id)
+
+
+@router.post("/demands/{demand_id}/publish")
+def publish_demand(page: PageDep, form: FormDep, demand_id: RowId) -> Response:
+    """Show it to everybody."""
+    return listing_pages.show_again(page, FEATURE, demand_id, form, Step.PUBLISH, f"/demands/{demand_id}")
+
+
+@router.post("/demands/{demand_id}/reconfirm")
+def reconfirm_demand(page: PageDep, form: FormDep, demand_id: RowId) -> Response:
+    """Say that it still stands."""
+    back = listing_pages.back_of(form, f"/demands/{demand_id}")
+    return listing_pages.show_again(page, FEATURE, demand_id, form, Step.RECONFIRM, back)
+
+
+@router.get("/demands/{demand_id}/withdraw")
+def ask_withdraw_demand(page: PageDep, demand_id: RowId) -> Response:
+    """Ask why it is withdrawn."""
+    return listing_pages.ask(page, FEATURE, demand_id, Step.WITHDRAW)
+
+
+@router.post("/demands/{demand_id}/withdraw")
+def withdraw_demand(page: PageDep, form: FormDep, demand_id: RowId) -> Response:
+    """Take it off the market."""
+    return listing_pages.take(page, FEATURE, demand_id, Step.WITHDRAW, form)
+
+
+@router.get("/demands/{demand_id}/conclude")
+def ask_conclude_demand(page: PageDep, demand_id: RowId) -> Response:
+    """Ask how it ended."""
+    return listing_pages.ask(page, FEATURE, demand_id, Step.CONCLUDE)
+
+
+@router.post("/demands/{demand_id}/conclude")
+def conclude_demand(page: PageDep, form: FormDep, demand_id: RowId) -> Response:
+    """Mark it as solved."""
+    return listing_pages.take(page, FEATURE, demand_id, Step.CONCLUDE, form)
+
+
+@router.post("/demands/{demand_id}/attachments")
+def attach_to_demand(page: PageDep, form: FormDep, demand_id: RowId) -> Response:
+    """Attach files."""
+    return listing_pages.upload(page, FEATURE, demand_id, form)
