@@ -14,6 +14,7 @@ from web import errors, routes
 from web.matches import RecentMatches
 from web.render import STATIC
 from web.security import Guard
+from web.sessions import KeepSeen
 from web.wiring import Parts
 
 
@@ -57,5 +58,6 @@ def create_app(parts: Parts) -> FastAPI:
     for router in routes.PAGES:
         app.include_router(router, include_in_schema=False)
     app.mount("/static", HashedStatic(directory=STATIC))
+    app.add_middleware(KeepSeen, parts=parts)
     app.add_middleware(Guard, settings=parts.settings)
     return app

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from market import audit
 from market.db import Session, for_update, t
 from market.dirty import mark_dirty
-from market.errors import Conflict, Duplicate, InvalidInput, NotFound, SignInRequired
+from market.errors import Conflict, Duplicate, InvalidInput, NotFound, SignInRequired, WrongState
 from market.parties import mail, members, rules
 from market.parties.inputs import OrganisationInput, RegistrationInput
 from market.parties.models import MembershipRow, Organisation, OrganisationState, Person
@@ -103,7 +103,7 @@ def edit_organisation(
     row = locked(session, actor, organisation_id)
     require(actor, Action.ORGANISATION_EDIT, organisation_id)
     if row.version != version:
-        raise Conflict
+        raise Conflict(field="version")
     before, wanted = _stored(row), _values(entered)
     state = OrganisationState(row.state)
     if not actor.can(Action.ORGANISATION_VERIFY):
@@ -153,6 +153,8 @@ def decide(
     require(actor, Action.ORGANISATION_VERIFY, organisation_id)
     if step in (OrganisationStep.REJECT, OrganisationStep.SUSPEND) and not reason.strip():
         raise InvalidInput([("reason", "missing", {})])
+    if step not in _PAST:
+        raise WrongState(state=row.state, action=step.value)
     before = row.state
     row.state = rules.next_state(OrganisationState(row.state), step).value
     if step is OrganisationStep.SUSPEND:

@@ -74,3 +74,9 @@ class IndustryInput(Input):
     )
     sort: int = Entered(0, ge=0, le=9999, description="Place in lists; the lower comes first.", examples=[10])
     active: bool = Entered(True, description="Whether new listings may choose it.")
+
+
+class NewIndustryInput(IndustryInput):
+    """What an administrator enters to add an industry."""
+
+    code: IndustryCode

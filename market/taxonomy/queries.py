@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -44,7 +45,7 @@ class RegionView:
         return self.name_en if language == "en" and self.name_en else self.name
 
 
-def _industries() -> sa.Select[tuple[str, str, str, list[str], int, bool, int]]:
+def _industries() -> sa.Select[Any]:
     c = t(Industry).c
     return sa.select(c.code, c.name, c.name_en, c.ipc_prefixes, c.sort, c.active, c.version)
 

@@ -22,7 +22,7 @@ def add_industry(
     require(actor, Action.TAXONOMY_EDIT)
     if session.get(Industry, code) is not None:
         raise Duplicate(field="code", value=code)
-    row = Industry(code=code, updated_at=now, **entered.model_dump())
+    row = Industry(code=code, updated_at=now, **entered.model_dump(exclude={"code"}))
     session.add(row)
     session.flush()
     audit.record(session, actor, "industry.added", 0, now, after=_named(code, _values(row)))
@@ -42,7 +42,7 @@ def change_industry(
     if row is None:
         raise NotFound
     if row.version != version:
-        raise Conflict
+        raise Conflict(field="version")
     before = _values(row)
     for name, value in entered.model_dump().items():
         setattr(row, name, value)

@@ -61,4 +61,8 @@ API: list[APIRouter] = [
     api_results.router,
     api_search.router,
     api_audit.router,
+    api_organisations.router,
+    api_people.router,
+    api_taxonomy.router,
+    api_tokens.router,
 ]
