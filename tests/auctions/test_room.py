@@ -1,0 +1,417 @@
+"""Rooms: what a watcher sees, and what befalls one who cannot keep up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from auctions import protocol, queries, reads
+from auctions.bus import LocalBus, LotNews
+from auctions.hub import Hub, Limits
+from auctions.protocol import CloseCode
+from auctions.receipts import Signer, verify
+from auctions.room import Services, place_bid, serve_viewer
+from auctions.rules import commands as c
+from auctions.writer import Writer
+from market.clock import FixedClock
+from market.db import Database
+from market.errors import NotAllowed, SignInRequired
+from market.permissions import VISITOR, Actor
+from tests.auctions.rows import ENDS, OPENS, Rows, stage
+from tests.auctions.sockets import FakeSocket
+
+SIGNER = Signer(bytes(32))
+
+
+class UnrulyBus(LocalBus):
+    """Drops and doubles news by a seeded throw."""
+
+    def __init__(self, seed: int, drop: float, double: float) -> None:
+        super().__init__()
+        self._random = random.Random(seed)
+        self._drop, self._double = drop, double
+
+    def publish(self, news: Any) -> None:
+        kept: list[LotNews] = []
+        for item in news:
+            for frame in item.frames:
+                if self._random.random() < self._drop:
+                    continue
+                one = LotNews(item.lot_id, (frame,))
+                kept.extend([one] * (2 if self._random.random() < self._double else 1))
+        super().publish(kept)
+
+
+class House:
+    def __init__(self, database: Database, clock: FixedClock, bus: LocalBus, limits: Limits | None) -> None:
+        self.bus, self.clock, self.db = bus, clock, database
+        self.writer = Writer(database, clock, SIGNER, bus)
+        self.hub = Hub(database, bus, clock, limits=limits)
+        self.services = Services(database, clock, self.writer, self.hub)
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def enter(self, lot_id: int, actor: Actor | None = None, **hello: Any) -> FakeSocket:
+        socket = FakeSocket()
+        socket.say(v=1, type="hello", **hello)
+        self.join(socket, lot_id, actor)
+        return socket
+
+    def join(
+        self, socket: FakeSocket, lot_id: int, actor: Actor | None, **options: Any
+    ) -> asyncio.Task[None]:
+        task = asyncio.create_task(
+            serve_viewer(socket, lot_id, actor, self.services, address="10.0.0.1", **options)
+        )
+        self.tasks.append(task)
+        return task
+
+    async def bid(self, lot_id: int, actor: Actor, amount: int, id_: str) -> Any:
+        return await place_bid(self.services, actor, lot_id, id_, amount)
+
+
+@contextlib.asynccontextmanager
+async def house(
+    database: Database, clock: FixedClock, *, bus: LocalBus | None = None, limits: Limits | None = None
+) -> AsyncIterator[House]:
+    made = House(database, clock, bus or LocalBus(), limits)
+    await made.bus.start()
+    await made.hub.start()
+    made.writer.start()
+    try:
+        yield made
+    finally:
+        await made.hub.drain(0.0, 5.0)
+        await asyncio.gather(*made.tasks)
+        await made.hub.stop()
+        await asyncio.to_thread(made.writer.stop, 20)
+        await made.bus.stop()
+
+
+def fresh(database: Database, lot_id: int) -> dict[str, Any]:
+    with database.read() as session:
+        state = reads.room_state(session, lot_id)
+    return {"epoch": state.epoch, "seq": state.seq, "hash": state.hash, "state": state.view}
+
+
+def projected(socket: FakeSocket) -> dict[str, Any]:
+    """What a browser would show: the last snapshot and every event since, which must be gapless."""
+    view: dict[str, Any] = {}
+    for message in socket.sent:
+        if message["type"] == "snapshot":
+            view = {key: message[key] for key in ("epoch", "seq", "hash", "state")}
+        elif message["type"] == "event":
+            assert message["seq"] == view["seq"] + 1, "a silent gap"
+            view = {
+                **view,
+                "seq": message["seq"],
+                "hash": message["hash"],
+                "state": protocol.project(view["state"], message),
+            }
+    return view
+
+
+QUICK = Limits(poll_s=0.02, heartbeat_s=0.05)
+
+
+@pytest.mark.parametrize(("drop", "double"), [(0.0, 0.0), (0.5, 0.3), (1.0, 0.0)])
+def test_snapshot_and_what_follows_equal_a_fresh_snapshot(
+    database: Database, clock: FixedClock, drop: float, double: float
+) -> None:
+    (lot,), (people,), rows = stage(database, reserve_fen=1_000_000)
+
+    async def scene() -> None:
+        async with house(database, clock, bus=UnrulyBus(7, drop, double), limits=QUICK) as h:
+            sockets = [h.enter(lot)]
+            await sockets[0].got("snapshot")
+            clock.set(OPENS)
+            assert (await h.writer.ask(c.Open(lot_id=lot))).accepted
+            for n in range(12):
+                await h.bid(lot, people[n % 3], 1_000_000 + n * 10_000, f"bid-{n:05d}")
+                if n % 4 == 0:
+                    sockets.append(h.enter(lot))
+            await h.writer.ask(c.Announce(lot_id=lot, text="最后一分钟"))
+            await h.writer.ask(c.Pause(lot_id=lot, reason="故障"))
+            clock.advance(seconds=30)
+            await h.writer.ask(c.Resume(lot_id=lot))
+            await asyncio.to_thread(_admit_another, database, rows, lot)
+            clock.set(ENDS)
+            clock.advance(seconds=29)
+            await h.bid(lot, people[0], 1_500_000, "bid-last1")
+            clock.advance(seconds=61)
+            assert (await h.writer.ask(c.Close(lot_id=lot))).accepted
+            expected = fresh(database, lot)
+            for socket in sockets:
+                await socket.until(lambda s=socket: s.sent and projected(s).get("seq") == expected["seq"])
+                assert projected(socket) == expected
+            assert expected["state"]["outcome"]["winner"] == 1
+            late = h.enter(lot)
+            snapshot = (await late.got("snapshot"))[0]
+            assert {key: snapshot[key] for key in expected} == expected
+
+    asyncio.run(scene())
+
+
+def _admit_another(database: Database, rows: Rows, lot_id: int) -> None:
+    # Outside the writer: the room hears of it by looking at the heads.
+    with database.write() as session:
+        rows.session = session
+        rows.admitted(lot_id)
+
+
+def test_answers_are_private_and_the_same_over_http(sqlite_database: Database, clock: FixedClock) -> None:
+    (lot,), (people,), _ = stage(sqlite_database)
+
+    async def scene() -> None:
+        async with house(sqlite_database, clock) as h:
+            clock.set(OPENS)
+            await h.writer.ask(c.Open(lot_id=lot))
+            mine, theirs, guest = h.enter(lot, people[0]), h.enter(lot, people[1]), h.enter(lot, VISITOR)
+            assert (await mine.got("you"))[0]["alias"] == 1
+            assert (await guest.got("you"))[0] == {
+                "v": 1, "type": "you", "alias": None, "can_bid": False, "reason": "sign_in_required",
+            }  # fmt: skip
+            await theirs.got("you")
+            mine.say(v=1, type="bid", client_bid_id="bid-00001", amount_fen=1_000_000)
+            receipt = (await mine.got("receipt"))[0]
+            content = verify(receipt["receipt"], SIGNER.public_key)
+            assert content is not None
+            assert (content["seq"], content["amount_fen"], content["alias"]) == (receipt["seq"], 1_000_000, 1)
+            event = (await theirs.got("event"))[0]
+            assert (event["seq"], event["hash"]) == (receipt["seq"], receipt["hash"])
+            assert (event["next_fen"], event["data"]["alias"]) == (1_010_000, 1)
+            over_http = await h.bid(lot, people[0], 1_000_000, "bid-00001")
+            assert over_http.receipt == receipt["receipt"]
+            theirs.say(v=1, type="bid", client_bid_id="bid-00001", amount_fen=1_000_000)
+            refused = (await theirs.got("refused"))[0]
+            assert (refused["code"], refused["seq"]) == ("bid_too_low", receipt["seq"])
+            guest.say(v=1, type="bid", client_bid_id="bid-00001", amount_fen=1_010_000)
+            assert (await guest.got("refused"))[0]["code"] == "sign_in_required"
+            assert mine.of("refused") == theirs.of("receipt") == guest.of("receipt") == []
+
+    asyncio.run(scene())
+
+
+def test_resuming_brings_every_later_event_or_a_new_snapshot(
+    sqlite_database: Database, clock: FixedClock
+) -> None:
+    (lot,), (people,), _ = stage(sqlite_database)
+
+    async def scene() -> None:
+        async with house(sqlite_database, clock, limits=Limits(tail=5, poll_s=60)) as h:
+            first = h.enter(lot)
+            snapshot = (await first.got("snapshot"))[0]
+            clock.set(OPENS)
+            await h.writer.ask(c.Open(lot_id=lot))
+            for n in range(4):
+                await h.bid(lot, people[n % 3], 1_000_000 + n * 10_000, f"bid-{n:05d}")
+            await first.got("event", 5)
+            resumed = h.enter(lot, epoch=snapshot["epoch"], resume_after_seq=snapshot["seq"])
+            await resumed.got("event", 5)
+            assert resumed.of("snapshot") == []
+            assert [m["seq"] for m in resumed.of("event")] == [m["seq"] for m in first.of("event")]
+            await h.bid(lot, people[1], 1_100_000, "bid-more1")
+            await first.got("event", 6)
+            too_old = h.enter(lot, epoch=snapshot["epoch"], resume_after_seq=snapshot["seq"])
+            other = h.enter(lot, epoch="0" * 16, resume_after_seq=snapshot["seq"] + 6)
+            for socket in (too_old, other):
+                assert (await socket.got("snapshot"))[0]["seq"] == snapshot["seq"] + 6
+
+    asyncio.run(scene())
+
+
+def test_a_client_that_knows_more_than_this_process_is_caught_up_first(
+    sqlite_database: Database, clock: FixedClock
+) -> None:
+    (lot,), (people,), _ = stage(sqlite_database)
+
+    async def scene() -> None:
+        deaf = UnrulyBus(1, 1.0, 0.0)
+        async with house(sqlite_database, clock, bus=deaf, limits=Limits(poll_s=60)) as h:
+            first = h.enter(lot)
+            snapshot = (await first.got("snapshot"))[0]
+            clock.set(OPENS)
+            await h.writer.ask(c.Open(lot_id=lot))
+            answer = await h.bid(lot, people[0], 1_000_000, "bid-00001")
+            ahead = h.enter(lot, epoch=snapshot["epoch"], resume_after_seq=answer.seq)
+            await ahead.got("you")
+            assert ahead.of("snapshot") == ahead.of("event") == []
+            await h.bid(lot, people[1], 1_010_000, "bid-00002")
+
+    asyncio.run(scene())
+
+
+def test_a_slow_watcher_is_conflated_and_the_others_are_not_held_up(
+    sqlite_database: Database, clock: FixedClock
+) -> None:
+    (lot,), (people,), _ = stage(sqlite_database)
+
+    async def scene() -> None:
+        limits = Limits(viewer_bytes=4_000, poll_s=60)
+        async with house(sqlite_database, clock, limits=limits) as h:
+            clock.set(OPENS)
+            await h.writer.ask(c.Open(lot_id=lot))
+            slow, quick = h.enter(lot), h.enter(lot)
+            await slow.got("you")
+            await quick.got("you")
+            slow.flowing.clear()
+            room = await h.hub.room(lot)
+            for n in range(100):
+                await h.bid(lot, people[n % 2], 1_000_000 + n * 10_000, f"bid-{n:05d}")
+                assert all(viewer.waiting_bytes < 6_000 for viewer in room.viewers)
+            await quick.got("event", 100)
+            slow.flowing.set()
+            expected = fresh(sqlite_database, lot)
+            await slow.until(lambda: slow.sent[-1].get("seq") == expected["seq"])
+            assert len(slow.of("snapshot")) == 2
+            assert len(slow.of("event")) < 20
+            last = slow.of("snapshot")[-1]
+            assert {key: last[key] for key in expected} == expected
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("first", "code"),
+    [
+        ("{", CloseCode.BAD_MESSAGE),
+        ('{"v":1,"type":"ping","sent":1}', CloseCode.BAD_MESSAGE),
+        ('{"v":2,"type":"hello"}', CloseCode.BAD_MESSAGE),
+        ('{"v":1,"type":"hello","extra":1}', CloseCode.BAD_MESSAGE),
+        ('{"v":1,"type":"hello","epoch":"%s"}' % ("x" * 5000), CloseCode.TOO_LARGE),
+    ],
+)
+def test_a_bad_beginning_ends_with_its_code(
+    sqlite_database: Database, clock: FixedClock, first: str, code: CloseCode
+) -> None:
+    (lot,), _, _ = stage(sqlite_database)
+
+    async def scene() -> None:
+        async with house(sqlite_database, clock) as h:
+            socket = FakeSocket()
+            socket.say_text(first)
+            await h.join(socket, lot, None)
+            assert socket.closed == code
+
+    asyncio.run(scene())
+
+
+def test_limits_have_their_codes(sqlite_database: Database, clock: FixedClock) -> None:
+    (lot,), (people,), rows = stage(sqlite_database)
+    with sqlite_database.write() as session:
+        rows.session = session
+        draft = rows.draft()
+
+    async def scene() -> None:
+        limits = Limits(message_burst=5, messages_per_second=0.001, sockets_per_person=1, hello_s=0.05)
+        async with house(sqlite_database, clock, limits=limits) as h:
+            for missing in (draft, 10**9):
+                nowhere = h.enter(missing)
+                await nowhere.until(lambda s=nowhere: s.closed)
+                assert nowhere.closed == CloseCode.NO_SUCH_LOT
+            mute = FakeSocket()
+            await h.join(mute, lot, None)
+            assert mute.closed == CloseCode.IDLE
+            chatty = h.enter(lot, people[0])
+            await chatty.got("you")
+            second = h.enter(lot, people[0])
+            await second.until(lambda: second.closed)
+            assert second.closed == CloseCode.TOO_MANY_SOCKETS
+            chatty.say_text("nonsense")
+            assert (await chatty.got("error"))[0]["code"] == "bad_message"
+            for n in range(10):
+                chatty.say(v=1, type="ping", sent=n)
+            await chatty.until(lambda: chatty.closed)
+            assert chatty.closed == CloseCode.TOO_MANY_MESSAGES
+            assert [m["sent"] for m in chatty.of("pong")] == [0, 1, 2]
+            await h.tasks[-2]
+            assert h.hub.sockets == 0
+            third = h.enter(lot, people[0])
+            await third.got("you")
+            third.hang_up()
+
+    asyncio.run(scene())
+
+
+def test_those_who_are_gone_or_stuck_are_let_go(sqlite_database: Database, clock: FixedClock) -> None:
+    (lot,), _, _ = stage(sqlite_database)
+
+    async def scene() -> None:
+        limits = Limits(idle_s=0.1, poll_s=0.02)
+        async with house(sqlite_database, clock, limits=limits) as h:
+            silent = h.enter(lot)
+            await silent.until(lambda: silent.closed)
+            assert silent.closed == CloseCode.IDLE
+
+    asyncio.run(scene())
+
+
+def test_a_lapsed_sign_in_ends_the_socket_at_the_next_bid(
+    sqlite_database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (lot,), (people,), _ = stage(sqlite_database)
+    monkeypatch.setattr("auctions.room.RECHECK_S", -1.0)
+
+    async def gone() -> bool:
+        return False
+
+    async def scene() -> None:
+        async with house(sqlite_database, clock) as h:
+            socket = FakeSocket()
+            socket.say(v=1, type="hello")
+            h.join(socket, lot, people[0], still_in=gone)
+            await socket.got("you")
+            socket.say(v=1, type="bid", client_bid_id="bid-00001", amount_fen=1)
+            await socket.until(lambda: socket.closed)
+            assert socket.closed == CloseCode.SESSION_ENDED
+
+    asyncio.run(scene())
+
+
+def test_heartbeats_carry_the_head_and_draining_says_when_to_return(
+    sqlite_database: Database, clock: FixedClock
+) -> None:
+    (lot,), _, _ = stage(sqlite_database)
+
+    async def scene() -> None:
+        async with house(sqlite_database, clock, limits=QUICK) as h:
+            socket = h.enter(lot)
+            beat = (await socket.got("heartbeat"))[0]
+            assert beat["seq"] == socket.of("snapshot")[0]["seq"]
+            assert (await socket.got("watchers"))[0]["n"] == 1
+            await h.hub.drain(1.0, 5.0)
+            assert socket.of("draining")[0]["reconnect_after_ms"] >= 200
+            assert socket.closed == CloseCode.DRAINING
+            refused = h.enter(lot)
+            await refused.until(lambda: refused.closed)
+            assert refused.closed == CloseCode.DRAINING
+
+    asyncio.run(scene())
+
+
+def test_who_may_bid_at_all(sqlite_database: Database, clock: FixedClock) -> None:
+    (lot,), _, rows = stage(sqlite_database)
+
+    async def scene() -> None:
+        async with house(sqlite_database, clock) as h:
+            with pytest.raises(SignInRequired):
+                await h.bid(lot, VISITOR, 1, "bid-00001")
+            with pytest.raises(NotAllowed):
+                await h.bid(lot, rows.staff, 1, "bid-00001")
+
+    asyncio.run(scene())
+
+
+def test_frames_written_by_hand_are_the_models(database: Database, clock: FixedClock) -> None:
+    (lot,), _, _ = stage(database)
+    with database.read() as session:
+        entries = queries.entries_after(session, lot, 0)
+        terms = queries.private_terms(session, lot)
+    for entry in entries:
+        frame = json.loads(protocol.event_frame(terms, lot, entry.seq, entry.hash, entry.data, clock.now()))
+        assert protocol.Event.model_validate(frame).model_dump(mode="json") == frame
