@@ -147,7 +147,7 @@ def test_from_admission_to_contract(
     assert again.status_code == 422
     assert "10万元零三" in again.text
 
-    clock.advance(minutes=31)
+    clock.advance(minutes=30)
     _settle(parts)
     work = handlers(parts)
     while run_one(parts.db, work, clock.now):
