@@ -21,6 +21,7 @@ from market.db import Session
 from market.errors import MarketError, NotAllowed, SignInRequired
 from market.parties import access
 from market.permissions import VISITOR, Actor, Scope, Via
+from web.errors import STATUS
 from web.forms import Form
 from web.render import Page
 from web.wiring import Parts
@@ -146,6 +147,10 @@ class PreconditionFailed(MarketError):
 
 class PreconditionRequired(MarketError):
     """An edit must name in If-Match the version that it changes."""
+
+
+STATUS[PreconditionFailed] = 412
+STATUS[PreconditionRequired] = 428
 
 
 def etag(version: int) -> str:

@@ -81,7 +81,7 @@ class Form:
             {
                 int(part)
                 for key in self.entered
-                if key.startswith(f"{name}.") and (part := key[len(name) + 1 :].split(".")[0]).isdigit()
+                if key.startswith(f"{name}.") and _is_index(part := key[len(name) + 1 :].split(".")[0])
             }
         )
         following = (used[-1] + 1) if used else 0
@@ -130,11 +130,15 @@ class Form:
         return model.model_validate(values)
 
 
+def _is_index(part: str) -> bool:
+    return part.isdecimal() and len(part) < 7
+
+
 def _lists(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     inner = {key: _lists(item) for key, item in value.items()}
-    if inner and all(key.isdigit() for key in inner):
+    if inner and all(_is_index(key) for key in inner):
         return [inner[key] for key in sorted(inner, key=int)]
     return inner
 

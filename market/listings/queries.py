@@ -152,6 +152,7 @@ class ResultDetail:
     price_low_fen: int | None
     price_high_fen: int | None
     inventors: list[str]
+    holder: str
     awards: str
     state: ListingState
     state_reason: str
@@ -362,12 +363,13 @@ def standing(session: Session, actor: Actor, trade: Trade, model: type[Any], row
 
 
 def editable(session: Session, actor: Actor, trade: Trade, model: type[Any], row_id: int) -> Any:
-    """A listing's row, to fill its form or compare its versions. Raises NotFound, SignInRequired,
-    NotAllowed."""
+    """A listing's row, detached, to fill its form or compare its versions. Raises NotFound,
+    SignInRequired, NotAllowed."""
     row = session.get(model, row_id)
     if row is None or not lifecycle.may_see(actor, trade, row.state, row.organisation_id):
         raise NotFound(kind=trade.kind)
     require(actor, trade.edit, row.organisation_id)
+    session.expunge(row)
     return row
 
 

@@ -193,8 +193,8 @@ def save(page: Page, feature: Feature, listing_id: int, form: Form) -> Response:
         data = listing_forms.for_parsing(form).parse(feature.input)
         seen = form.value("version")
         version = int(seen) if seen.isdecimal() and len(seen) < 10 else 0
-        feature.edit(session, page.actor, page.now, listing_id, data, version, days=days)
-        if form.value("do") == "publish":
+        row = feature.edit(session, page.actor, page.now, listing_id, data, version, days=days)
+        if form.value("do") == "publish" and row.state != ListingState.PUBLISHED.value:
             feature.publish(session, page.actor, page.now, listing_id, days=days)
         return f"{feature.base}/{listing_id}"
 

@@ -140,6 +140,7 @@ class ResultOut(Out):
     price_low_fen: int | None = Field(description="Fen; with no upper end either, the price is negotiable.")
     price_high_fen: int | None = Field(description="Fen.")
     inventors: list[str]
+    holder: str = Field(description="Who holds the rights, where the owner lists on another's behalf.")
     awards: str
     state: ListingState
     state_reason: str
