@@ -132,8 +132,8 @@ def publish(session: Session, actor: Actor, lot_id: int, now: dt.datetime) -> No
     result = session.get(Result, lot.result_id)
     if result is None or result.state != ListingState.PUBLISHED:
         raise WrongState(state=result.state if result else "missing", action="publish_lot")
-    audit.record(session, actor, "lot.published", lot_id, now, after={"terms_hash": _hash(lot)})
     journal.apply(session, c.Publish(lot_id=lot_id, person_id=actor.person_id), now)
+    audit.record(session, actor, "lot.published", lot_id, now, after={"terms_hash": _hash(lot)})
     session.expire(lot)
 
 

@@ -102,10 +102,10 @@ def test_bids_that_wait_are_committed_together(database: Database, clock: FixedC
     desk = desks(database, clock)
     clock.set(OPENS)
     answers = [desk.writer.submit(c.Open(lot_id=lot_id)) for lot_id in lots]
-    for n in range(20):
-        answers.append(
-            desk.bid(lots[n % 2], people[n % 2][n // 2 % 2], 1_000_000 + n // 2 * 10_000, f"bid-{n:05d}")
-        )
+    answers += [
+        desk.bid(lots[n % 2], people[n % 2][n // 2 % 2], 1_000_000 + n // 2 * 10_000, f"bid-{n:05d}")
+        for n in range(20)
+    ]
     desk.writer.start()
     results = [answer.result(20) for answer in answers]
     assert all(result.accepted for result in results)
@@ -360,8 +360,7 @@ def test_two_writers_on_one_lot_leave_one_gapless_journal(
     opened(first, [lot])
 
     def rush(desk: Desk, mine: list[Actor], out: list[Future[Answer]]) -> None:
-        for n in range(40):
-            out.append(desk.bid(lot, mine[n % 2], 1_000_000 + n * 10_000, f"bid-{n:05d}"))
+        out.extend(desk.bid(lot, mine[n % 2], 1_000_000 + n * 10_000, f"bid-{n:05d}") for n in range(40))
 
     answers: tuple[list[Future[Answer]], list[Future[Answer]]] = ([], [])
     threads = [
