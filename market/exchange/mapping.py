@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from market.exchange.fields import Field as Spec
 from market.exchange.fields import Form, Kind, importable
@@ -38,6 +38,9 @@ _NO = frozenset({"0", "false", "no", "n", "否", "无", "×"})
 
 class FieldSource(Input):
     """Where one field comes from."""
+
+    # A separator may be a space.
+    model_config = ConfigDict(str_strip_whitespace=False)
 
     column: str | None = Field(
         default=None, max_length=200, description="The source's column; dots go inside."
