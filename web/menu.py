@@ -36,3 +36,18 @@ def build(actor: Actor, path: str, language: str) -> list[Entry]:
         for href, key, action in _ENTRIES
         if action is None or actor.can(action)
     ]
+
+
+_FOOTER = (
+    ("/results", "menu.results"),
+    ("/demands", "menu.demands"),
+    ("/lots", "menu.lots"),
+    ("/statistics", "menu.statistics"),
+    ("/organisations", "menu.organisations"),
+    ("/help/api", "menu.api"),
+)
+
+
+def footer(language: str) -> list[Entry]:
+    """The entries of the footer, the same for everybody."""
+    return [Entry(href, i18n.term(key, language), False) for href, key in _FOOTER]

@@ -192,6 +192,7 @@ class Page:
             "simulated": settings.payments == "simulated",
             "market_name": settings.name if language == "zh-Hans" else settings.name_en,
             "flash": flash,
+            "footer_links": menu.footer(language),
             "page_url": functools.partial(changed_url, request),
         }
         if isinstance(context, Mapping):

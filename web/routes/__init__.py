@@ -12,6 +12,7 @@ from web.routes import (
     demands,
     exchange,
     health,
+    help,
     home,
     listings,
     lot_console,
@@ -21,6 +22,7 @@ from web.routes import (
     results,
     search,
     sockets,
+    statistics,
 )
 from web.routes.api import attachments as api_attachments
 from web.routes.api import audit as api_audit
@@ -31,6 +33,9 @@ from web.routes.api import organisations as api_organisations
 from web.routes.api import people as api_people
 from web.routes.api import results as api_results
 from web.routes.api import search as api_search
+from web.routes.api import contracts as api_contracts
+from web.routes.api import deposits as api_deposits
+from web.routes.api import statistics as api_statistics
 from web.routes.api import taxonomy as api_taxonomy
 from web.routes.api import tokens as api_tokens
 
@@ -42,12 +47,14 @@ PAGES: list[APIRouter] = [
     demands.router,
     exchange.router,
     health.router,
+    help.router,
     home.router,
     listings.router,
     organisations.router,
     preferences.router,
     results.router,
     search.router,
+    statistics.router,
     # Before `lots`: their fixed paths would be taken for a lot's id.
     lot_console.router,
     sockets.router,
@@ -60,6 +67,9 @@ API: list[APIRouter] = [
     api_demands.router,
     api_results.router,
     api_search.router,
+    api_contracts.router,
+    api_deposits.router,
+    api_statistics.router,
     api_audit.router,
     api_organisations.router,
     api_people.router,
