@@ -21,7 +21,7 @@ from market.exchange.fields import Form as CellForm
 from market.exchange.mapping import ColumnMapping, FieldSource, guess
 from market.exchange.models import RunState
 from market.exchange.problems import BadMapping, UnreadableFile
-from market.exchange.queries import MappingView, RunView
+from market.exchange.queries import RunView
 from market.exchange.readers import FileForm, Table, open_table
 from market.listings.models import ListingState
 from market.parties.models import OrganisationState
@@ -235,7 +235,7 @@ class MappingPage:
     fields: list[FieldLine]
     preview_columns: list[str]
     preview: list[tuple[int, list[str]]]
-    saved: list[MappingView]
+    saved: list[tuple[str, str]]
     may_publish: bool
 
 
@@ -309,7 +309,7 @@ def _mapping_page(page: Page, session: Session, run: RunView, form: Form | None,
         lines,
         names,
         preview,
-        saved,
+        [(str(one.id), one.name) for one in saved],
         run.kind is not Kind.ORGANISATIONS or page.actor.can(Action.ORGANISATION_VERIFY),
     )
     return page.render("exchange/mapping.html", context)
