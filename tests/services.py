@@ -58,8 +58,11 @@ def _unprivileged() -> str | None:
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[str | None]:
-    """The URL of a server's maintenance database, or None where there is no server."""
+def postgres(*, durable: bool = False) -> Iterator[str | None]:
+    """The URL of a server's maintenance database, or None where there is no server.
+
+    `durable` keeps every promise to the disk, for benches; tests need none of that.
+    """
     named = os.environ.get("MARKET_TEST_DATABASE_URL")
     if named:
         yield named
@@ -81,10 +84,11 @@ def postgres() -> Iterator[str | None]:
             check=True, user=user, env=environment, stdout=subprocess.DEVNULL, cwd=home,
         )  # fmt: skip
         settings = {
-            "listen_addresses": "", "unix_socket_directories": home, "fsync": "off",
-            "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200",
+            "listen_addresses": "", "unix_socket_directories": home, "max_connections": "200",
             "shared_buffers": "64MB",
         }  # fmt: skip
+        if not durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         with open(f"{home}/log", "wb") as log:
             server = subprocess.Popen(
