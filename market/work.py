@@ -172,9 +172,8 @@ def find(
 ) -> tuple[list[Listed], dict[WorkState, int]]:
     """A page of the work in a state, newest first, and how much there is in each state. Two statements."""
     c = t(WorkItem).c
-    counted: dict[str, int] = dict(
-        session.execute(sa.select(c.state, sa.func.count()).group_by(c.state)).tuples().all()
-    )
+    each_state = session.execute(sa.select(c.state, sa.func.count().label("n")).group_by(c.state))
+    counted = {row.state: row.n for row in each_state}
     rows = session.execute(
         sa.select(
             c.id, c.kind, c.key, c.payload, c.state, c.due_at, c.tries, c.last_error, c.created_at,

@@ -186,8 +186,8 @@ def organisation_names(session: Session, ids: Iterable[int]) -> dict[int, str]:
 def count_by_state(session: Session) -> dict[OrganisationState, int]:
     """How many organisations stand in each state."""
     c = t(Organisation).c
-    counted = session.execute(sa.select(c.state, sa.func.count()).group_by(c.state)).tuples()
-    found: dict[str, int] = dict(counted.all())
+    rows = session.execute(sa.select(c.state, sa.func.count().label("n")).group_by(c.state))
+    found = {row.state: row.n for row in rows}
     return {state: found.get(state.value, 0) for state in OrganisationState}
 
 
