@@ -183,7 +183,7 @@ def remind_expiring(
                 "template": "listing_expiring",
                 "to": person["email"],
                 "language": person["language"],
-                "context": {
+                "params": {
                     "name": person["name"],
                     "kind": trade.kind,
                     "id": row.id,

@@ -71,10 +71,12 @@ def for_parsing(form: Form) -> Form:
 
 
 def with_problems_in_place(form: Form) -> Form:
-    """Problems of single words at the field that they were typed into."""
+    """Problems of single words at the field that they were typed into, of the version at the whole form."""
     moved = []
     for problem in form.problems:
         name, _, rest = problem.field.partition(".")
+        if name == "version":
+            problem = replace(problem, field="")
         moved.append(replace(problem, field=name) if name in (*WORDS, "modes") and rest else problem)
     return form.with_problems(moved)
 
