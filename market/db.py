@@ -200,4 +200,4 @@ def for_update(statement: sa.Select[Any], session: Session | Connection, *, skip
 
 def t(model: type[SQLModel]) -> sa.Table:
     """The table of a row class, for Core statements (`t(Result).c.title`)."""
-    return model.__table__  # type: ignore[attr-defined,no-any-return]
+    return model.__table__  # type: ignore[attr-defined]

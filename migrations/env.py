@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-import sqlalchemy as sa
 from alembic import context
-from sqlalchemy.dialects import postgresql
 from sqlmodel import SQLModel
 
 import auctions.models
 import market.tables  # noqa: F401
-from market.db import Database, UtcDateTime
+from market.db import Database, Id, JsonDoc, UtcDateTime
 
 del auctions
 
 
-def render_item(kind: str, item: Any, _context: Any) -> str | bool:
+def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Write our column types by their portable spelling, so that old migrations outlive our classes."""
     if kind == "type":
         if isinstance(item, UtcDateTime):
             return "UtcDateTime()"
-        if isinstance(item, sa.BigInteger) and item._variant_mapping:
+        if item is Id:
             return "Id"
-        if isinstance(item, sa.JSON) and not isinstance(item, postgresql.JSONB):
+        if item is JsonDoc:
             return "JsonDoc"
         if type(item).__name__ == "AutoString":
             return f"sa.String({item.length or ''})"

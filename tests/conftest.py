@@ -160,9 +160,7 @@ def session(_shared_database: Database) -> Iterator[Session]:
     """A session whose transaction is rolled back, on each dialect."""
     with _shared_database.connect_for_writing() as connection:
         outer = connection.begin()
-        with Session(
-            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
-        ) as session:
+        with Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session:
             yield session
         outer.rollback()
 

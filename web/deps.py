@@ -54,7 +54,7 @@ def resolve_actor(parts: Parts, connection: HTTPConnection) -> Actor:
         with parts.db.read() as session:
             actor = access.actor_for_token(session, secret.strip(), parts.clock.now())
         if actor is None:
-            raise SignInRequired()
+            raise SignInRequired
         return actor
     cookie = connection.cookies.get(COOKIE)
     if not cookie:
@@ -89,7 +89,7 @@ CurrentActor = Annotated[Actor, Depends(get_actor)]
 def get_signed_in(actor: CurrentActor) -> Actor:
     """Who asks; raises SignInRequired for a visitor."""
     if not actor.is_signed_in:
-        raise SignInRequired()
+        raise SignInRequired
     return actor
 
 
@@ -165,9 +165,10 @@ def require_match(request: Request, version: int) -> None:
     """
     wanted = request.headers.get("if-match")
     if wanted is None:
-        raise PreconditionRequired()
+        raise PreconditionRequired
     tags = {tag.strip().removeprefix("W/") for tag in wanted.split(",")}
     if "*" not in tags and etag(version) not in tags:
         raise PreconditionFailed(current=etag(version))
+
 
 RowId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The row's id.", examples=[1])]

@@ -24,16 +24,17 @@ class Check:
 
 def examine(parts: Parts) -> list[Check]:
     """Ask every part. Never raises: what fails is a check that is not ok."""
-    found = [
+    return [
         _ask("database", parts.db.url.get_backend_name(), True, lambda: _database(parts)),
         _ask("schema", "alembic", True, lambda: _schema(parts)),
         _ask("search", type(parts.index).__name__, True, lambda: f"{parts.index.count()} documents"),
         _ask("files", type(parts.files).__name__, True, lambda: _files(parts)),
-        _ask("rooms", type(parts.bus).__name__, True, lambda: "one process" if parts.db.is_sqlite else "ready"),
+        _ask(
+            "rooms", type(parts.bus).__name__, True, lambda: "one process" if parts.db.is_sqlite else "ready"
+        ),
         _ask("mail", type(parts.mailer).__name__, not parts.mailer.simulated, lambda: "ready"),
         _ask("payments", type(parts.gateway).__name__, not parts.gateway.simulated, lambda: "ready"),
     ]
-    return found
 
 
 def _ask(part: str, adapter: str, real: bool, question: Callable[[], str]) -> Check:

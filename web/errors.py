@@ -6,7 +6,8 @@ list whose members name the field, a stable code and a sentence in the asker's l
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -62,7 +63,7 @@ class FieldProblem:
     field: str
     code: str
     message: str
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def _sentence(code: str, language: str, params: dict[str, Any], fallback: str) -> str:
@@ -129,7 +130,8 @@ def problem(
 def language_of(request: Request) -> str:
     """The language of an answer."""
     return i18n.choose(
-        request.query_params.get("lang") or request.cookies.get("lang"), request.headers.get("accept-language")
+        request.query_params.get("lang") or request.cookies.get("lang"),
+        request.headers.get("accept-language"),
     )
 
 

@@ -112,7 +112,9 @@ def _filters(language: str) -> dict[str, Callable[..., str]]:
             return yi(fen)
         if abs(fen) < FEN_PER_WAN:
             return money(fen)
-        return f"{_scaled(fen, FEN_PER_WAN, 2)}万元" if chinese else f"¥{_scaled(fen, FEN_PER_YUAN * 1000, 1)}k"
+        return (
+            f"{_scaled(fen, FEN_PER_WAN, 2)}万元" if chinese else f"¥{_scaled(fen, FEN_PER_YUAN * 1000, 1)}k"
+        )
 
     def yi(fen: int | None) -> str:
         if fen is None:

@@ -6,7 +6,6 @@ may run twice and does everything once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,8 +15,8 @@ from auctions.rules.state import LotState
 from market.clock import Clock
 from market.db import Database, t
 from market.deals import service as deals
-from market.listings.models import ListingState, Result
 from market.listings import service as listings
+from market.listings.models import ListingState, Result
 from market.payments import service as payments
 from market.permissions import SYSTEM
 from market.work import Claimed, Handler
@@ -60,5 +59,3 @@ def handler(db: Database, clock: Clock) -> Handler:
             )
 
     return settle
-
-

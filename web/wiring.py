@@ -112,12 +112,12 @@ class Parts:
 
 def alarm(code: str, detail: dict[str, object]) -> None:
     """What the auction writer rings: for whoever is on duty."""
-    log.error(f"auction.{code}", **detail)
+    log.error("auction.alarm", code=code, **detail)
 
 
 def trouble(code: str, error: BaseException | None = None) -> None:
     """Something failed and will be tried again."""
-    log.warning(f"auction.{code}", error=repr(error))
+    log.warning("auction.trouble", code=code, error=repr(error))
 
 
 def leave_settlement(connection: Connection, lot_id: int, outcome: Outcome, now: dt.datetime) -> None:
@@ -157,9 +157,7 @@ def build(
     gateway: Gateway = SimulatedGateway() if settings.payments == "simulated" else OfflineGateway()
     signer = Signer(settings.signing_key_bytes())
     bus: Bus = RedisBus(redis, on_trouble=trouble) if redis else LocalBus()
-    writer = Writer(
-        db, clock, signer, bus, on_closed=leave_settlement, on_alarm=alarm, monotonic=monotonic
-    )
+    writer = Writer(db, clock, signer, bus, on_closed=leave_settlement, on_alarm=alarm, monotonic=monotonic)
     hub = Hub(db, bus, clock, on_trouble=trouble)
     return Parts(
         settings=settings,

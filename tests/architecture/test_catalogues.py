@@ -73,7 +73,9 @@ def test_placeholders_agree(domain: str, language: str) -> None:
         if not entry.id or domain == "terms":
             continue
         texts = entry.string if isinstance(entry.string, tuple) else (entry.string,)
-        wanted = set(re.findall(r"%\((\w+)\)", " ".join(entry.id if isinstance(entry.id, tuple) else (entry.id,))))
+        wanted = set(
+            re.findall(r"%\((\w+)\)", " ".join(entry.id if isinstance(entry.id, tuple) else (entry.id,)))
+        )
         for text in texts:
             if set(re.findall(r"%\((\w+)\)", text)) - wanted:
                 wrong.append(entry.id)
@@ -97,7 +99,12 @@ def _all(base: type) -> set[type]:
     todo = [base]
     while todo:
         for child in todo.pop().__subclasses__():
-            if child not in found and child.__module__.split(".")[0] in ("market", "auctions", "matching", "web"):
+            if child not in found and child.__module__.split(".")[0] in (
+                "market",
+                "auctions",
+                "matching",
+                "web",
+            ):
                 found.add(child)
                 todo.append(child)
     return found
@@ -135,7 +142,7 @@ def test_every_template_compiles() -> None:
 
 def test_pages_hold_nothing_inline() -> None:
     """A strict content security policy forbids inline styles, scripts and handlers."""
-    bad = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=\"|javascript:", re.I)
+    bad = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=\"|javascript:", re.IGNORECASE)
     found = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in TEMPLATES.rglob("*.html")

@@ -13,7 +13,12 @@ from auctions import protocol
 from web.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "ARCHITECTURE.md",
+    ROOT / "CONTRIBUTING.md",
+    *(ROOT / "docs").glob("*.md"),
+]
 
 
 def text(*paths: Path) -> str:
@@ -31,7 +36,7 @@ def commands() -> set[str]:
 
 def test_every_setting_is_in_the_table_and_none_besides() -> None:
     table = text(ROOT / "ARCHITECTURE.md").split("<!-- settings -->")[1].split("<!-- /settings -->")[0]
-    named = set(re.findall(r"^\| `(MARKET_[A-Z_]+)`", table, re.M))
+    named = set(re.findall(r"^\| `(MARKET_[A-Z_]+)`", table, re.MULTILINE))
     assert named == {f"MARKET_{name.upper()}" for name in Settings.model_fields}
 
 
@@ -48,7 +53,7 @@ def test_commands_named_exist_and_all_are_named() -> None:
 
 
 def test_make_targets_named_exist() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", text(ROOT / "Makefile"), re.M))
+    targets = set(re.findall(r"^([a-z-]+):", text(ROOT / "Makefile"), re.MULTILINE))
     named = set(re.findall(r"`make ([a-z][a-z-]+[a-z])", text()))
     assert named - targets == set()
 
@@ -93,7 +98,7 @@ def test_lock_files_hold_every_direct_dependency() -> None:
     runtime = {plain(item) for item in project["dependencies"]}
     development = runtime | {plain(item) for item in project["optional-dependencies"]["dev"]}
     for lock, wanted in (("requirements.lock", runtime), ("requirements-dev.lock", development)):
-        have = set(re.findall(r"^([a-z0-9-]+)(?:\[[^\]]*\])?==", text(ROOT / lock), re.M))
+        have = set(re.findall(r"^([a-z0-9-]+)(?:\[[^\]]*\])?==", text(ROOT / lock), re.MULTILINE))
         assert wanted - have == set(), lock
 
 

@@ -64,7 +64,7 @@ def test_only_the_database_and_the_writer_commit() -> None:
 def test_only_settings_read_the_environment() -> None:
     found = []
     for name, tree in sources():
-        if name in {"web/settings.py"}:
+        if name == "web/settings.py":
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and attribute_name(node) in ("os.environ", "os.getenv"):
@@ -85,7 +85,12 @@ def test_money_is_never_a_float() -> None:
                 continue
             if target.endswith("_fen") and "float" in kind:
                 found.append(f"{name}:{node.lineno} {target}")
-            if target.endswith("_fen") and "int" not in kind and "Amount" not in kind and "Mapped" not in kind:
+            if (
+                target.endswith("_fen")
+                and "int" not in kind
+                and "Amount" not in kind
+                and "Mapped" not in kind
+            ):
                 found.append(f"{name}:{node.lineno} {target}: {kind}")
     assert found == []
 
@@ -116,7 +121,8 @@ def test_files_stay_short() -> None:
         f"{path.relative_to(ROOT)}: {count}"
         for room in ROOMS
         for path in (ROOT / room).rglob("*.py")
-        if "versions" not in path.parts and "content" not in path.parts
+        if "versions" not in path.parts
+        and "content" not in path.parts
         and (count := len(path.read_text(encoding="utf-8").splitlines())) > 600
     ]
     assert long == []

@@ -9,10 +9,11 @@ from web.routes import (
     admin,
     attachments,
     auth,
+    contracts,
     demands,
     exchange,
     health,
-    help,
+    help_pages,
     home,
     listings,
     lot_console,
@@ -26,15 +27,15 @@ from web.routes import (
 )
 from web.routes.api import attachments as api_attachments
 from web.routes.api import audit as api_audit
+from web.routes.api import contracts as api_contracts
 from web.routes.api import demands as api_demands
+from web.routes.api import deposits as api_deposits
 from web.routes.api import exchange as api_exchange
 from web.routes.api import lots as api_lots
 from web.routes.api import organisations as api_organisations
 from web.routes.api import people as api_people
 from web.routes.api import results as api_results
 from web.routes.api import search as api_search
-from web.routes.api import contracts as api_contracts
-from web.routes.api import deposits as api_deposits
 from web.routes.api import statistics as api_statistics
 from web.routes.api import taxonomy as api_taxonomy
 from web.routes.api import tokens as api_tokens
@@ -44,10 +45,11 @@ PAGES: list[APIRouter] = [
     admin.router,
     attachments.router,
     auth.router,
+    contracts.router,
     demands.router,
     exchange.router,
     health.router,
-    help.router,
+    help_pages.router,
     home.router,
     listings.router,
     organisations.router,

@@ -105,15 +105,23 @@ def _fill(title: str, terms: Terms) -> Form:
     return Form.from_values(values)
 
 
-def _edit_page(page: Page, form: Form, result_id: int, lot_id: int | None = None, status: int = 200) -> Response:
+def _edit_page(
+    page: Page, form: Form, result_id: int, lot_id: int | None = None, status: int = 200
+) -> Response:
     with page.parts.db.read() as session:
         result = session.get(Result, result_id)
         if result is None:
-            raise NotFound()
+            raise NotFound
         require(page.actor, Action.LOT_CREATE, result.organisation_id)
         title = result.title
     context = EditPage(
-        form, result_id, title, lot_id, page.actor.can(Action.LOT_CONDUCT), list(OrganiserType), list(SoleBidderRule)
+        form,
+        result_id,
+        title,
+        lot_id,
+        page.actor.can(Action.LOT_CONDUCT),
+        list(OrganiserType),
+        list(SoleBidderRule),
     )
     return page.render("lots/edit.html", context, status=status)
 
@@ -124,7 +132,7 @@ def new_lot(page: PageDep, result: int = 0) -> Response:
     with page.parts.db.read() as session:
         row = session.get(Result, result) if 0 < result < 2**63 else None
         if row is None:
-            raise NotFound()
+            raise NotFound
         title, low = row.title, row.price_low_fen
     opens = (page.now + dt.timedelta(days=7)).astimezone(SHANGHAI).replace(hour=14, minute=0, second=0)
     start = low or 10_000_000
@@ -163,7 +171,7 @@ def edit_lot(page: PageDep, lot_id: RowId) -> Response:
     with page.parts.db.read() as session:
         lot = queries.lot_detail(session, lot_id, draft=True)
         if not page.actor.can(Action.LOT_CREATE, lot.card.seller_organisation_id):
-            raise NotFound()
+            raise NotFound
         if lot.card.state is not LotState.DRAFT:
             return page.redirect(f"/lots/{lot_id}")
         form = _fill(lot.card.title, queries.private_terms(session, lot_id))
@@ -262,11 +270,15 @@ def decide_admission(page: PageDep, form: FormDep, lot_id: RowId, admission_id: 
                 (a for a in queries.admissions_of_lot(session, lot_id) if a.id == admission_id), None
             )
             if admission is None:
-                raise NotFound()
+                raise NotFound
             step = form.value("step")
             if step == "admit":
                 deposit = next(
-                    (d for d in deposits_of_lot(session, lot_id) if d.organisation_id == admission.organisation_id),
+                    (
+                        d
+                        for d in deposits_of_lot(session, lot_id)
+                        if d.organisation_id == admission.organisation_id
+                    ),
                     None,
                 )
                 service.admit(
@@ -297,7 +309,7 @@ def conduct(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
     }
     command = made.get(form.value("step"))
     if command is None:
-        raise NotFound()
+        raise NotFound
     if not text and form.value("step") != "resume":
         return _console(page, lot_id, i18n.term("invalid.missing", page.language), 422)
     try:

@@ -16,8 +16,8 @@ from starlette.responses import Response
 
 from auctions import queries, service
 from auctions.errors import LotRefusal
-from auctions.queries import AdmissionLine, JournalLine, LotCard, LotDetail
 from auctions.models import AdmissionState
+from auctions.queries import AdmissionLine, JournalLine, LotCard, LotDetail
 from auctions.room import place_bid
 from auctions.rules.events import Kind
 from auctions.rules.state import BIDDING, ENDED, STOPPED, UPCOMING, LotState
@@ -59,9 +59,7 @@ def list_lots(page: PageDep, session: ReadTx, paging: PagingDep, show: str = "")
     counts = queries.count_by_state(session)
     numbers = {name: sum(counts.get(state, 0) for state in states) for name, states in TABS.items()}
     tab = show if show in TABS else next((name for name in TABS if numbers[name]), "upcoming")
-    lots, total = queries.list_lots(
-        session, states=TABS[tab], limit=paging.per_page, offset=paging.offset
-    )
+    lots, total = queries.list_lots(session, states=TABS[tab], limit=paging.per_page, offset=paging.offset)
     return page.render(
         "lots/list.html",
         LotsPage(
@@ -149,14 +147,16 @@ def _room_texts(language: str) -> dict[str, Any]:
     return texts
 
 
-def room_page(page: Page, lot_id: int, *, error: str = "", form: Form | None = None, status: int = 200) -> Response:
+def room_page(
+    page: Page, lot_id: int, *, error: str = "", form: Form | None = None, status: int = 200
+) -> Response:
     """A lot's page as it is now, in its own short read."""
     actor = page.actor
     with page.parts.db.read() as session:
         lot = queries.lot_detail(session, lot_id, draft=actor.can(Action.LOT_CREATE))
         if lot.card.state is LotState.DRAFT:
             if not actor.can(Action.LOT_CREATE, lot.card.seller_organisation_id):
-                raise NotFound()
+                raise NotFound
             return page.redirect(f"/lots/{lot_id}/edit")
         state = queries.room_state(session, lot_id)
         admission = deposit = None
@@ -241,10 +241,12 @@ class ConfirmPage:
 async def bid(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
     """Bid without a script: first a page that asks, then the bid. The id in the form makes it safe to send twice."""
     if not page.actor.is_signed_in:
-        raise SignInRequired()
+        raise SignInRequired
     typed = form.value("amount_fen") or form.value("amount")
     try:
-        amount = int(typed) if form.has("amount_fen") and typed.isascii() and typed.isdigit() else parse_fen(typed)
+        amount = (
+            int(typed) if form.has("amount_fen") and typed.isascii() and typed.isdigit() else parse_fen(typed)
+        )
         if amount <= 0:
             raise ValueError("not positive")
     except ValueError:
@@ -267,7 +269,9 @@ def _confirm(page: Page, lot_id: int, amount: int, client_bid_id: str) -> Respon
     hidden = {"client_bid_id": client_bid_id, "amount_fen": str(amount), "confirmed": "1"}
     return page.render(
         "lots/confirm.html",
-        ConfirmPage(lot_id, lot.card.title, amount, capital_numerals(amount), hidden, jump if jump >= 10 else 0),
+        ConfirmPage(
+            lot_id, lot.card.title, amount, capital_numerals(amount), hidden, jump if jump >= 10 else 0
+        ),
     )
 
 
@@ -301,19 +305,21 @@ def ask_admission(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
             )
         return f"/lots/{lot_id}#admission"
 
-    return page.submit(form, act, lambda form: room_page(page, lot_id, form=form), flash="admission_requested")
+    return page.submit(
+        form, act, lambda form: room_page(page, lot_id, form=form), flash="admission_requested"
+    )
 
 
 @router.post("/lots/{lot_id}/deposit")
 def pay_deposit(page: PageDep, lot_id: RowId) -> Response:
     """Pay the deposit at the simulated gateway (labelled so); other gateways confirm it themselves."""
     if not page.parts.gateway.simulated:
-        raise NotFound()
+        raise NotFound
     with page.parts.db.write() as session:
         admission = queries.my_admission(session, lot_id, page.actor.person_id or 0)
         deposit = deposit_of(session, lot_id, admission.organisation_id) if admission else None
         if deposit is None:
-            raise NotFound()
+            raise NotFound
         payments.confirm_deposit(session, page.actor, page.now, deposit.id, gateway=page.parts.gateway)
     return page.redirect(f"/lots/{lot_id}#admission", flash="deposit_paid")
 

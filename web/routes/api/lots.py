@@ -52,7 +52,7 @@ class Lots(Listed):
     items: list[LotSummary]
 
 
-class LotState_(BaseModel):
+class LotNow(BaseModel):
     """A lot as its room shows it at a seq."""
 
     seq: int = Field(description="Head of the journal at the reading.")
@@ -109,11 +109,11 @@ def list_lots(
 
 
 @router.get("/{lot_id}", responses=problems(404))
-def get_lot(session: ReadTx, lot_id: LotId) -> LotState_:
+def get_lot(session: ReadTx, lot_id: LotId) -> LotNow:
     """A lot: its terms and its state at the head of the journal."""
     detail = queries.lot_detail(session, lot_id)
     state = queries.room_state(session, lot_id)
-    return LotState_(
+    return LotNow(
         seq=state.seq, hash=state.hash, epoch=state.epoch, state=state.view, terms=dict(detail.terms)
     )
 

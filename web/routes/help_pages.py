@@ -98,7 +98,11 @@ def _kind(schema: dict[str, Any]) -> str:
 def _operation(path: str, method: str, made: dict[str, Any], schemas: dict[str, Any]) -> Operation:
     found = [
         Parameter(
-            item["name"], item["in"], _kind(item["schema"]), item.get("required", False), item.get("description", "")
+            item["name"],
+            item["in"],
+            _kind(item["schema"]),
+            item.get("required", False),
+            item.get("description", ""),
         )
         for item in made.get("parameters", [])
     ]
@@ -109,7 +113,13 @@ def _operation(path: str, method: str, made: dict[str, Any], schemas: dict[str, 
             found.append(Parameter(name, "body", _kind(schema), required, schema.get("description", "")))
     answers = [(status, answer.get("description", "")) for status, answer in made["responses"].items()]
     return Operation(
-        made["operationId"], method.upper(), path, made.get("summary", ""), made.get("description", ""), found, answers
+        made["operationId"],
+        method.upper(),
+        path,
+        made.get("summary", ""),
+        made.get("description", ""),
+        found,
+        answers,
     )
 
 
@@ -123,4 +133,6 @@ def api_reference(page: PageDep) -> Response:
         for method, made in methods.items():
             tag = made.get("tags", ["other"])[0]
             groups.setdefault(tag, []).append(_operation(path, method, made, schemas))
-    return page.render("help/api.html", ApiPage(dict(sorted(groups.items())), described["info"]["description"]))
+    return page.render(
+        "help/api.html", ApiPage(dict(sorted(groups.items())), described["info"]["description"])
+    )
