@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from auctions.rules.canonical import canonical, iso
 from auctions.rules.events import Kind
-from auctions.rules.formats.english import minimum_after
+from auctions.rules.formats import minimum_after
 from auctions.rules.state import LotState
 from auctions.rules.terms import Terms
 from market.money import MAX_FEN
@@ -54,7 +54,10 @@ class _Message(BaseModel):
 
 
 class Hello(_Message):
-    """The first message. With both fields it resumes: every later event follows, or a new snapshot."""
+    """The first message. With both fields it resumes: every later event follows, or a new snapshot.
+
+    A later one, its fields ignored, asks for a fresh `you`: after an admission, say.
+    """
 
     type: Literal["hello"] = "hello"
     epoch: str | None = Field(default=None, max_length=64)

@@ -18,7 +18,7 @@ from auctions.models import Admission, AdmissionState, BidAnswer, JournalEntry, 
 from auctions.reads import RoomState, entries_after, epoch, latest, room_state
 from auctions.rules.canonical import canonical, maybe_iso
 from auctions.rules.events import Kind
-from auctions.rules.formats.english import minimum_after
+from auctions.rules.formats import minimum_after
 from auctions.rules.state import ENDED, LotState
 from auctions.rules.terms import Terms
 from market.db import Session, t

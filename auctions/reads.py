@@ -14,7 +14,7 @@ from auctions import protocol
 from auctions.journal import Entry
 from auctions.models import JournalEntry, Lot
 from auctions.rules.events import Kind
-from auctions.rules.formats.english import minimum_after
+from auctions.rules.formats import minimum_after
 from auctions.rules.state import LotState
 from auctions.rules.terms import Terms
 from market.db import Session, t

@@ -38,6 +38,7 @@ StillIn = Callable[[], Awaitable[bool]]
 """Whether the sign-in behind a socket still holds; asked at most every `RECHECK_S` while it bids."""
 
 RECHECK_S = 5.0
+CLOSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,9 @@ async def serve_viewer(
 
 
 async def _close(socket: Socket, code: CloseCode) -> None:
-    with contextlib.suppress(Exception):  # it may be gone already
-        await socket.close(int(code), code.name.lower())
+    with contextlib.suppress(Exception):  # it may be gone already, or take nothing any more
+        async with asyncio.timeout(CLOSE_S):
+            await socket.close(int(code), code.name.lower())
 
 
 class _Ended(Exception):
@@ -292,7 +294,8 @@ class _Conversation:
             elif isinstance(message, protocol.Bid):
                 await self._take_bid(viewer, message)
             else:
-                viewer.tell(protocol.encode(protocol.Error(code="already_greeted")))
+                # Admitted, or no longer, since the beginning: a later hello asks who one is now.
+                viewer.tell(protocol.encode(await asyncio.to_thread(self._who)))
 
     async def _take_bid(self, viewer: Viewer, bid: protocol.Bid) -> None:
         if len(self._bids) >= self._limits.bids_in_flight:

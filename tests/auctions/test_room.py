@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from auctions import protocol, queries, reads
+from auctions import protocol, queries, reads, service
 from auctions.bus import LocalBus, LotNews
 from auctions.hub import Hub, Limits
 from auctions.protocol import CloseCode
@@ -415,3 +415,80 @@ def test_frames_written_by_hand_are_the_models(database: Database, clock: FixedC
     for entry in entries:
         frame = json.loads(protocol.event_frame(terms, lot, entry.seq, entry.hash, entry.data, clock.now()))
         assert protocol.Event.model_validate(frame).model_dump(mode="json") == frame
+
+
+def test_a_stuck_socket_is_cut_off(sqlite_database: Database, clock: FixedClock) -> None:
+    (lot,), _, _ = stage(sqlite_database)
+
+    async def scene() -> None:
+        async with house(sqlite_database, clock, limits=Limits(poll_s=0.02, stall_s=-4.95)) as h:
+            stuck = h.enter(lot)
+            stuck.flowing.clear()
+            async with asyncio.timeout(20):
+                await asyncio.gather(*h.tasks)
+            assert h.hub.sockets == 0
+            assert stuck.closed == CloseCode.TOO_SLOW
+
+    asyncio.run(scene())
+
+
+def test_an_admission_is_told_to_who_asks_again(sqlite_database: Database, clock: FixedClock) -> None:
+    (lot,), _, rows = stage(sqlite_database, bidders=0)
+    with sqlite_database.write() as session:
+        rows.session = session
+        bidder = rows.bidder()
+        admission = rows.request(lot, bidder)
+
+    async def scene() -> None:
+        async with house(sqlite_database, clock, limits=QUICK) as h:
+            socket = h.enter(lot, bidder)
+            assert (await socket.got("you"))[0]["reason"] == "not_admitted"
+            with sqlite_database.write() as session:
+                service.admit(session, rows.staff, admission, clock.now())
+            await socket.got("event")
+            socket.say(v=1, type="hello")
+            assert (await socket.got("you", 2))[1] == {
+                "v": 1, "type": "you", "alias": 1, "can_bid": True, "reason": None,
+            }  # fmt: skip
+
+    asyncio.run(scene())
+
+
+class QuickSocket(FakeSocket):
+    """One that can hand frames to its transport at once, while that has room."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self.at_once = 0
+
+    def try_send_text(self, text: str) -> bool:
+        if self.room <= 0:
+            return False
+        self.room -= 1
+        self.at_once += 1
+        self.sent.append(json.loads(text))
+        return True
+
+
+@pytest.mark.parametrize("room", [0, 3, 1000])
+def test_frames_handed_over_at_once_stay_in_order(
+    sqlite_database: Database, clock: FixedClock, room: int
+) -> None:
+    (lot,), (people,), _ = stage(sqlite_database)
+
+    async def scene() -> None:
+        async with house(sqlite_database, clock, limits=Limits(poll_s=60)) as h:
+            clock.set(OPENS)
+            await h.writer.ask(c.Open(lot_id=lot))
+            socket = QuickSocket(room)
+            socket.say(v=1, type="hello")
+            h.join(socket, lot, None)
+            await socket.got("you")
+            for n in range(20):
+                await h.bid(lot, people[n % 2], 1_000_000 + n * 10_000, f"bid-{n:05d}")
+            await socket.got("event", 20)
+            assert projected(socket) == fresh(sqlite_database, lot)
+            assert socket.at_once <= room
+
+    asyncio.run(scene())

@@ -14,7 +14,7 @@ from auctions.rules.events import Closed, Event
 from auctions.rules.formats import english
 from auctions.rules.refusal import Refusal
 from auctions.rules.state import Lot
-from auctions.rules.terms import Format
+from auctions.rules.terms import Format, Terms
 
 
 class Rules(Protocol):
@@ -28,8 +28,9 @@ class Rules(Protocol):
         """Who won, if anyone, when the lot closes now."""
         ...
 
-    def minimum_fen(self, lot: Lot) -> int | None:
-        """The least amount that a bidder without priority may bid now; None when none is possible."""
+    def minimum_after(self, terms: Terms, price_fen: int | None) -> int | None:
+        """The least amount that a bidder without priority may bid over a standing price (None: no bid
+        yet); None when no further bid is possible."""
         ...
 
 
@@ -39,3 +40,8 @@ RULES: dict[Format, Rules] = {Format.ENGLISH: english}
 def rules_of(lot: Lot) -> Rules:
     """The rules of a lot's format."""
     return RULES[lot.terms.format]
+
+
+def minimum_after(terms: Terms, price_fen: int | None) -> int | None:
+    """The least next bid under the terms' own format; see `Rules`."""
+    return RULES[terms.format].minimum_after(terms, price_fen)

@@ -18,14 +18,9 @@ from auctions.rules.terms import SoleBidderRule, Terms
 
 
 def minimum_after(terms: Terms, price_fen: int | None) -> int | None:
-    """The least next bid over a standing price (None: no bid yet); None when the cap is reached."""
+    """See `formats.Rules`; None when the cap is reached."""
     least = terms.start_fen if price_fen is None else price_fen + terms.step(price_fen)
     return None if terms.cap_fen is not None and least > terms.cap_fen else least
-
-
-def minimum_fen(lot: Lot) -> int | None:
-    """See `formats.Rules`."""
-    return minimum_after(lot.terms, lot.price_fen)
 
 
 def _may_match(lot: Lot, alias: int) -> bool:
