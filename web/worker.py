@@ -28,8 +28,10 @@ def housekeeping(parts: Parts) -> None:
     """Deadlines of listings: hide what expired, remind owners of what will."""
     now = parts.clock.now()
     for service in (listings, demands):
-        with parts.db.write() as session:
-            service.expire_due(session, now)
+        more = True
+        while more:
+            with parts.db.write() as session:
+                more = bool(service.expire_due(session, now))
         after: int | None = 0
         while after is not None:
             with parts.db.write() as session:
