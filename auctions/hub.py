@@ -102,8 +102,9 @@ class Room:
             self._advance(seq, hash_, frame)
             fresh.append(frame)
         if fresh:
+            size = sum(map(len, fresh))
             for viewer in self.viewers:
-                viewer.offer(fresh)
+                viewer.offer(fresh, size)
 
     def _advance(self, seq: int, hash_: str, frame: str) -> None:
         self.view = protocol.project(self.view, json.loads(frame))
@@ -115,6 +116,7 @@ class Room:
         """Read what the journal has and this room has not."""
         if self._healing is None or self._healing.done():
             self._healing = asyncio.create_task(self._heal())
+            self._healing.add_done_callback(self._hub.report)
         return self._healing
 
     async def _heal(self) -> None:
@@ -306,6 +308,8 @@ class Hub:
             room.tell_watchers()
             for viewer in list(room.viewers):
                 if viewer.stalled_for() > self.limits.stall_s:
+                    if viewer.closing is not None:
+                        viewer.cut.set()
                     viewer.end(CloseCode.TOO_SLOW)
                 elif loop_time - viewer.heard_at > self.limits.idle_s:
                     viewer.end(CloseCode.IDLE)
@@ -323,6 +327,12 @@ class Hub:
                 await action()
             except Exception as error:
                 self._on_trouble("hub_tick_failed", error)
+
+    def report(self, task: asyncio.Task[None]) -> None:
+        """Tell of a task's failure. What a failed healing left undone, the next look does."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._on_trouble("room_not_healed", error)
 
     def read_entries(self, lot_id: int, seq: int) -> list[Entry]:
         """Journal entries after a seq, in a short read of its own. On any thread."""

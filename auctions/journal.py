@@ -32,6 +32,10 @@ from market.db import Session, for_update, t
 LOT, ENTRY, ADMISSION = t(LotRow), t(JournalEntry), t(Admission)
 
 
+class TermsTampered(RuntimeError):
+    """A lot's stored terms do not match its journal's genesis: somebody changed the row by hand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One journal entry. `body` is the stored text, `data` the same parsed."""
@@ -77,18 +81,24 @@ class Step:
 
 
 def lock(connection: Connection, lot_ids: Collection[int]) -> dict[int, Head]:
-    """Lock lots, in the order of their ids, and read their heads. Missing lots are left out."""
+    """Lock lots, in the order of their ids, and read their heads. Missing lots are left out.
+
+    Raises TermsTampered when a published lot's terms are no longer those that were hashed.
+    """
     c = LOT.c
     statement = (
-        sa.select(c.id, c.title, c.terms, c.fold, c.head_hash)
+        sa.select(c.id, c.title, c.terms, c.terms_hash, c.fold, c.head_hash)
         .where(c.id.in_(sorted(set(lot_ids))))
         .order_by(c.id)
     )
     heads: dict[int, Head] = {}
     for row in connection.execute(for_update(statement, connection)):
         terms = Terms.from_private(row.terms)
+        genesis = terms.hash()
+        if row.terms_hash and row.terms_hash != genesis:
+            raise TermsTampered(row.id)
         lot = Lot.from_fold(row.id, terms, row.fold)
-        heads[row.id] = Head(lot, row.head_hash or terms.hash(), row.title)
+        heads[row.id] = Head(lot, row.head_hash or genesis, row.title)
     return heads
 
 

@@ -218,25 +218,20 @@ class _Conversation:
     async def _converse(self, room: Room, viewer: Viewer) -> None:
         sender = asyncio.create_task(viewer.send())
         receiver = asyncio.create_task(self._receive(viewer))
-        watch = asyncio.create_task(self._watch(viewer))
+        cut = asyncio.create_task(viewer.cut.wait())
         try:
-            await asyncio.wait({sender, receiver, watch}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({sender, receiver, cut}, return_when=asyncio.FIRST_COMPLETED)
             if receiver.done() and not sender.done() and viewer.closing is not None:
                 await asyncio.wait({sender}, timeout=2.0)
         finally:
             self._hub.leave(room, viewer)
-            tasks = [sender, receiver, watch, *self._bids]
-            for task in (sender, receiver, watch):
+            tasks = [sender, receiver, cut, *self._bids]
+            for task in (sender, receiver, cut):
                 task.cancel()
             # Bids already with the writer are not cancelled: they count, and their answers are kept.
             await asyncio.gather(*tasks, return_exceptions=True)
             if viewer.closing is not None:
                 await _close(self._socket, viewer.closing[0])
-
-    async def _watch(self, viewer: Viewer) -> None:
-        """End a conversation whose closing itself does not get through."""
-        while viewer.stalled_for() <= self._limits.stall_s + 5:
-            await asyncio.sleep(1.0)
 
     async def _first(self) -> protocol.Hello:
         try:

@@ -64,6 +64,8 @@ class Viewer:
         self._sending_since: float | None = None
         self.heard_at = self._loop.time()
         self.conflations = 0
+        self.cut = asyncio.Event()
+        """Set when not even the closing gets through: whoever serves the socket lets go of it."""
         self.closing: tuple[CloseCode, str] | None = None
 
     @property
@@ -80,19 +82,19 @@ class Viewer:
         """For how many seconds the present send has been under way."""
         return 0.0 if self._sending_since is None else self._loop.time() - self._sending_since
 
-    def offer(self, frames: Sequence[str]) -> None:
-        """Frames that everyone gets, in order."""
+    def offer(self, frames: Sequence[str], size: int | None = None) -> None:
+        """Frames that everyone gets, in order; `size` is their length together, where it is known."""
         if self._conflated or self.closing:
             return
         if self._try_send is not None and not self.behind and self._sending_since is None:
             for place, frame in enumerate(frames):
                 if not self._try_send(frame):
-                    frames = frames[place:]
+                    frames, size = frames[place:], None
                     break
             else:
                 return
         self._public.extend(frames)
-        self._bytes += sum(map(len, frames))
+        self._bytes += sum(map(len, frames)) if size is None else size
         if self._bytes > self._max_bytes:
             self.conflate()
         self._wake.set()

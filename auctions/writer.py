@@ -43,6 +43,7 @@ from auctions.receipts import Signer
 from auctions.rules.canonical import digest, iso
 from auctions.rules.commands import Close, Command, PlaceBid
 from auctions.rules.refusal import Refusal, RefusalCode
+from auctions.rules.state import LotState
 from market.clock import Clock
 from market.db import Database, t
 
@@ -310,7 +311,8 @@ class Writer:
                 reused = key in record or earlier is not None
                 command = replace(command, alias=_alias(alias_of, command))
             outcome: journal.Step | Refusal
-            if head is None:
+            if head is None or (isinstance(command, PlaceBid) and head.lot.state is LotState.DRAFT):
+                head = None  # a draft is nobody's business
                 outcome = Refusal(RefusalCode.NO_SUCH_LOT, 0)
             elif reused:
                 outcome = Refusal(RefusalCode.CLIENT_BID_ID_REUSED, head.lot.seq)

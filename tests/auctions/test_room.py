@@ -421,7 +421,7 @@ def test_a_stuck_socket_is_cut_off(sqlite_database: Database, clock: FixedClock)
     (lot,), _, _ = stage(sqlite_database)
 
     async def scene() -> None:
-        async with house(sqlite_database, clock, limits=Limits(poll_s=0.02, stall_s=-4.95)) as h:
+        async with house(sqlite_database, clock, limits=Limits(poll_s=0.02, stall_s=0.05)) as h:
             stuck = h.enter(lot)
             stuck.flowing.clear()
             async with asyncio.timeout(20):

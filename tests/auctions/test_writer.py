@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from market.db import Database, t
 from market.permissions import Actor
 from market.work import WorkItem, enqueue
 from tests.auctions.rows import ENDS, NOW, OPENS, stage
+from tests.conftest import DIALECTS, make_database
 
 KEY = bytes(range(32))
 PUBLIC = receipts.Signer(KEY).public_key
@@ -500,3 +502,63 @@ def test_a_journal_row_cannot_be_written_twice(database: Database) -> None:
         )
     with pytest.raises(sa.exc.IntegrityError), database.write() as session:
         session.execute(sa.insert(t(JournalEntry)), [row])
+
+
+def test_changed_terms_stop_the_lot_and_no_other(database: Database, clock: FixedClock, desks: Any) -> None:
+    (lot, other), (people, others), _ = stage(database, lots=2)
+    desk = desks(database, clock)
+    desk.writer.start()
+    opened(desk, [lot, other])
+    assert desk.writer.stop(20)
+    with database.write() as session:
+        row = session.get_one(Lot, lot)
+        row.terms = {**row.terms, "start_fen": 1}
+    desk = desks(database, clock)
+    bad = desk.bid(lot, people[0], 1_000_000)
+    good = desk.bid(other, others[0], 1_000_000)
+    desk.writer.start()
+    with pytest.raises(CommandFailed):
+        bad.result(20)
+    assert good.result(20).accepted
+
+
+def test_a_draft_is_unknown_to_bidders(sqlite_database: Database, clock: FixedClock, desks: Any) -> None:
+    _, (people,), rows = stage(sqlite_database)
+    with sqlite_database.write() as session:
+        rows.session = session
+        draft = rows.draft()
+    desk = desks(sqlite_database, clock)
+    desk.writer.start()
+    for lot_id in (draft, 10**9):
+        answer = desk.bid(lot_id, people[0], 1_000_000).result(20)
+        assert (answer.code, answer.seq, answer.hash) == ("no_such_lot", 0, "")
+
+
+def test_both_databases_tell_the_same_story(
+    request: pytest.FixtureRequest, tmp_path: Path, desks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secrets.token_hex", lambda size: "7" * 2 * size)
+    stories, folds = [], []
+    for dialect in DIALECTS:
+        for database in make_database(dialect, request, tmp_path):
+            clock = FixedClock(NOW)
+            (lot,), (people,), _ = stage(database, reserve_fen=1_030_000, deposit_fen=500)
+            desk = desks(database, clock)
+            desk.writer.start()
+            opened(desk, [lot])
+            for n in range(9):
+                clock.set(ENDS - 40 * S + 7 * n * S)
+                desk.bid(lot, people[n % 3], 1_000_000 + (n - n % 2) * 10_000, f"bid-{n:05d}").result(20)
+            clock.set(ENDS + 500 * S)
+            desk.do(c.Close(lot_id=lot))
+            clock.set(ENDS + 900 * S)
+            desk.do(c.Close(lot_id=lot))
+            lines = [json.loads(line) for line in export(database, lot)]
+            bodies = [json.loads(line["body"]) for line in lines[1:]]
+            for body in bodies:
+                body.pop("commitment", None)  # hides ids, which the databases number as they like
+            stories.append(bodies)
+            folds.append(rows(database, sa.select(t(Lot).c.fold, t(Lot).c.state, t(Lot).c.hammer_fen)))
+            assert desk.writer.stop(20)
+    assert stories[0] == stories[1]
+    assert folds[0] == folds[1]
