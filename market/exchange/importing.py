@@ -31,13 +31,13 @@ from market.exchange import content
 from market.exchange.exporting import LOCAL_SOURCE
 from market.exchange.fields import FIELDS, Kind, as_json
 from market.exchange.mapping import Mapper
-from market.exchange.organisations import OrganisationRow
 from market.exchange.problems import Problem, from_validation, shown
 from market.exchange.readers import Row
 from market.listings.inputs import ResultInput
 from market.listings.models import ListingState, PricingMode
 from market.listings.rules import LISTING_DAYS, Step, after
 from market.listings.rules import missing_for_publication as result_missing
+from market.parties.inputs import OrganisationInput
 from market.permissions import Action, Actor, require
 
 DEFAULT_SOURCE = "import"
@@ -45,7 +45,7 @@ DEFAULT_SOURCE = "import"
 MODELS: dict[Kind, type[BaseModel]] = {
     Kind.RESULTS: ResultInput,
     Kind.DEMANDS: DemandInput,
-    Kind.ORGANISATIONS: OrganisationRow,
+    Kind.ORGANISATIONS: OrganisationInput,
 }
 _RIGHTS: dict[Kind, tuple[Action, ...]] = {
     Kind.RESULTS: (Action.IMPORT, Action.RESULT_CREATE, Action.RESULT_EDIT),

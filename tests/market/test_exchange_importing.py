@@ -230,7 +230,7 @@ def test_demands_with_targets(world: World) -> None:
 
 
 def test_organisations_by_credit_code(world: World) -> None:
-    new = {"credit_code": "9133 0000 1429 2071 8C", "name": "丙", "kind": "firm", "region_code": "331081"}
+    new = {"credit_code": "9133 0000 1429 2071 8C", "name": "丙公司", "kind": "firm", "region_code": "331081"}
     assert counts(world.run([new], Kind.ORGANISATIONS)) == (1, 0, 0, 0)
     assert world.all(Organisation)[2].state == "pending"
     assert counts(world.run([new | {"town": "泽国镇"}], Kind.ORGANISATIONS, publish=True)) == (0, 1, 0, 0)
