@@ -215,7 +215,9 @@ class TestCompleteness:
         assert service.find_by_source(session, "zjw", "17") == row.id
         assert service.find_by_source(session, "zjw", "18") is None
         with pytest.raises(Duplicate):
-            service.create_result(session, SYSTEM, now, rows.university.id, data, source="zjw", source_id="17")
+            service.create_result(
+                session, SYSTEM, now, rows.university.id, data, source="zjw", source_id="17"
+            )
 
     def test_the_database_keeps_sources_unique_too(
         self, session: Session, rows: Rows, now: dt.datetime
@@ -256,9 +258,7 @@ class TestHistory:
         service.edit_result(session, officer, now, published.id, given(trl=7, claims=claims))
         service.edit_result(session, officer, now, published.id, given(trl=8, claims=claims))
         assert published.version == 4
-        found = history.revisions(
-            session, "result", published.id, service.content_of(session, published)
-        )
+        found = history.revisions(session, "result", published.id, service.content_of(session, published))
         assert [
             {change.field: (change.before, change.after) for change in revision.changes} for revision in found
         ] == [
@@ -339,10 +339,14 @@ class TestRights:
             assert result_detail(session, actor, published.id).contact is None
         session.add(
             Enquiry(
-                subject_kind="result", subject_id=published.id, from_person_id=buyer.person_id,
-                from_organisation_id=rows.firm.id, to_organisation_id=rows.university.id,
-                created_at=now, updated_at=now,
-            )  # fmt: skip
+                subject_kind="result",
+                subject_id=published.id,
+                from_person_id=buyer.person_id,
+                from_organisation_id=rows.firm.id,
+                to_organisation_id=rows.university.id,
+                created_at=now,
+                updated_at=now,
+            )
         )
         session.flush()
         contact = result_detail(session, buyer, published.id).contact
@@ -356,10 +360,15 @@ class TestRights:
         demand = rows.demand("需求")
         session.add(
             Enquiry(
-                subject_kind="demand", subject_id=demand, offered_result_id=published.id,
-                from_person_id=officer.person_id, from_organisation_id=rows.university.id,
-                to_organisation_id=rows.firm.id, created_at=now, updated_at=now,
-            )  # fmt: skip
+                subject_kind="demand",
+                subject_id=demand,
+                offered_result_id=published.id,
+                from_person_id=officer.person_id,
+                from_organisation_id=rows.university.id,
+                to_organisation_id=rows.firm.id,
+                created_at=now,
+                updated_at=now,
+            )
         )
         session.flush()
         assert contact_visible(session, buyer, published)
@@ -408,7 +417,9 @@ class TestValidity:
         near = now + dt.timedelta(days=170)
         for _ in range(2):
             assert service.remind_expiring(session, near) == (1, None)
-        mails = session.scalars(sa.select(t(WorkItem).c.payload).where(t(WorkItem).c.kind == "mail.send")).all()
+        mails = session.scalars(
+            sa.select(t(WorkItem).c.payload).where(t(WorkItem).c.kind == "mail.send")
+        ).all()
         assert len(mails) == 1
         assert mails[0]["template"] == "listing_expiring"
         assert mails[0]["params"]["valid_until"] == "2026-08-29"
