@@ -22,6 +22,7 @@ from market.listings.lifecycle import Trade
 from market.listings.models import ListingState, Result, ResultClaim, ResultIp
 from market.listings.rules import LISTING_DAYS, Step
 from market.permissions import Action, Actor, Role, require
+from market.work import enqueue
 
 RESULT = Trade(
     "result", Action.RESULT_CREATE, Action.RESULT_EDIT, Action.RESULT_READ_UNPUBLISHED, Role.RESULTS_OFFICER
@@ -114,6 +115,10 @@ def edit_result(
     audit.record(session, actor, "result.edited", result_id, now, before=old, after=new)
     if ListingState(row.state) in rules.SHOWN:
         mark_dirty(session, "result", result_id)
+    if (new["trl"] or 0) > (old["trl"] or 0):
+        # Those who passed on it and asked to hear again are told by the room above.
+        told = {"result_id": result_id, "trl": new["trl"]}
+        enqueue(session, "result.trl_raised", told, key=f"{result_id}:{row.version}", now=now)
     session.flush()
     return row
 
