@@ -15,7 +15,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from market.db import Session
-from market.errors import Conflict
+from market.errors import Conflict, InvalidInput
 from market.files.models import Visibility
 from market.files.queries import FileView, openable
 from market.files.queries import of as files_of
@@ -139,7 +139,9 @@ def create(page: Page, feature: Feature, form: Form) -> Response:
     def action(session: Session) -> str:
         data = listing_forms.for_parsing(form).parse(feature.input)
         chosen = form.value("organisation_id")
-        organisation_id = int(chosen) if chosen.isdecimal() and len(chosen) < 19 else 0
+        if not chosen.isdecimal() or len(chosen) > 18:
+            raise InvalidInput([("organisation_id", "missing", {})])
+        organisation_id = int(chosen)
         row = feature.create(session, page.actor, page.now, organisation_id, data)
         if form.value("do") == "publish":
             feature.publish(session, page.actor, page.now, row.id, days=page.parts.settings.listing_days)
