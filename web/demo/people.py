@@ -40,7 +40,9 @@ class Cast:
         return self.actors[key]
 
 
-def enter_organisations(session: Session, cast: Cast, found: Iterable[DemoOrganisation], now: dt.datetime) -> None:
+def enter_organisations(
+    session: Session, cast: Cast, found: Iterable[DemoOrganisation], now: dt.datetime
+) -> None:
     """Register and verify every organisation."""
     at = now - BEFORE
     for item in found:
@@ -89,14 +91,15 @@ def enter_people(
         organisation_id = cast.organisations[item.organisation]
         members.grant(session, COMMAND_LINE, person.id, organisation_id, item.role, at)
         cast.roles.setdefault((item.organisation, item.role), item.key)
-        cast.actors[item.key] = Actor(
-            person.id, person.name, Via.SESSION, memberships_of(session, person.id)
-        )
+        cast.actors[item.key] = Actor(person.id, person.name, Via.SESSION, memberships_of(session, person.id))
 
 
 def is_loaded(session: Session) -> bool:
     """Whether demo accounts are there."""
-    return session.execute(sa.select(t(Person).c.id).where(t(Person).c.demo.is_(True)).limit(1)).first() is not None
+    return (
+        session.execute(sa.select(t(Person).c.id).where(t(Person).c.demo.is_(True)).limit(1)).first()
+        is not None
+    )
 
 
 def is_empty(session: Session) -> bool:

@@ -29,8 +29,12 @@ class Method:
     zh: str
     en: str
     how: str
-    fits: tuple[int, ...] = ()
+    fits: tuple[int, ...]
     """Positions of the objects it can be applied to; empty means all of them."""
+    proves: tuple[int, ...]
+    """Positions of the metrics that it improves."""
+    answers: int
+    """Position of the problem that it answers."""
 
 
 @dataclass(frozen=True)
@@ -121,13 +125,17 @@ def topic(
     problems: str,
     tried: str,
     metrics: tuple[Metric, ...],
+    proves: str,
+    answers: str,
     wants: str,
     tasks: str,
     needs: str,
 ) -> Topic:
     """Read a topic from its lines. `ipc` is parted by `;`, `keywords` by blanks.
 
-    A method may end in the numbers, from one, of the only objects that it fits: `… | 1 3`.
+    A method may end in the numbers, from one, of the only objects that it fits: `… | 1 3`. `proves` has a
+    word for each method: the numbers of the metrics that it improves, `12 3 …`; `answers` the number of
+    the problem that it answers.
 
     Raises ValueError when a line has not as many parts as it needs.
     """
@@ -141,7 +149,10 @@ def topic(
         keywords=tuple(keywords.split()),
         incumbent=incumbent,
         objects=tuple(Named(*_parts(line, 2)) for line in _lines(objects)),
-        methods=tuple(_method(line) for line in _lines(methods)),
+        methods=tuple(
+            _method(line, *numbers)
+            for line, *numbers in zip(_lines(methods), proves.split(), answers.split(), strict=True)
+        ),
         problems=_lines(problems),
         tried=_lines(tried),
         metrics=metrics,
@@ -155,10 +166,17 @@ def _lines(text: str) -> tuple[str, ...]:
     return tuple(line.strip().rstrip("。") for line in text.strip().splitlines() if line.strip())
 
 
-def _method(line: str) -> Method:
-    text, fits = (line.rsplit("|", 1) if line.count("|") == 3 else (line, ""))
+def _method(line: str, metrics: str, problem: str) -> Method:
+    text, fits = line.rsplit("|", 1) if line.count("|") == 3 else (line, "")
     zh, en, how = _parts(text, 3)
-    return Method(zh, en, how.rstrip("。"), tuple(int(number) - 1 for number in fits.split()))
+    return Method(
+        zh,
+        en,
+        how.rstrip("。"),
+        fits=tuple(int(number) - 1 for number in fits.split()),
+        proves=tuple(int(digit) - 1 for digit in metrics),
+        answers=int(problem) - 1,
+    )
 
 
 def _parts(line: str, count: int) -> list[str]:

@@ -43,6 +43,8 @@ TOPICS = (
             m("在制品周转天数", "work-in-process days", "d", (13, 18), (6, 8.5), 1, "典型产品族"),
             m("计划员排产时间", "planner time", "h/天", (4.5, 6), (0.7, 1.3), 1, "两班制"),
         ),
+        proves="13 12 1 1 2",
+        answers="1 2 1 3 2",
         wants="""
             {o}急单与齐套排产
             {o}在制品压降与追溯
@@ -94,6 +96,8 @@ TOPICS = (
             m("故障预警准确率", "warning precision", "%", (48, 60), (86, 92), 0, "人工核实"),
             m("备件库存金额", "spare-part stock", "万元", (80, 110), (42, 58), 0, "50台规模"),
         ),
+        proves="12 2 13 1 2",
+        answers="1 1 2 3 1",
         wants="""
             {o}少传感器预警
             {o}剩余寿命与备件预测
@@ -145,6 +149,8 @@ TOPICS = (
             m("仿真与试验偏差", "simulation–test deviation", "%", (14, 20), (4, 7), 0, "主要性能指标"),
             m("图纸重复率", "duplicated drawings", "%", (18, 26), (3, 6), 0, "同类图库"),
         ),
+        proves="13 1 2 1 3",
+        answers="1 1 2 3 3",
         wants="""
             {o}参数化与知识复用
             {o}仿真标准化
@@ -163,7 +169,7 @@ TOPICS = (
         "digital-quality",
         "质量追溯与知识推理",
         "quality tracing and knowledge reasoning",
-        goal="质量追溯",
+        goal="追溯",
         field=F.ELECTRONICS,
         ipc="G06Q 10/0639; G06F 16/36; G06Q 50/04",
         keywords="质量追溯 统计过程控制 根因 知识图谱",
@@ -196,6 +202,8 @@ TOPICS = (
             m("重复质量问题占比", "share of repeated issues", "%", (26, 36), (7, 12), 0, "季度统计"),
             m("原始记录完整率", "complete original records", "%", (72, 84), (98.5, 99.7), 1, "月度抽查"),
         ),
+        proves="1 2 2 3 12",
+        answers="1 3 3 2 3",
         wants="""
             {o}快速追溯与根因分析
             {o}可信检测记录
@@ -214,7 +222,7 @@ TOPICS = (
         "digital-safety",
         "工业安全与渔船监管",
         "industrial safety and fishing-vessel supervision",
-        goal="安全预警",
+        goal="智能化",
         field=F.URBAN_DEVELOPMENT,
         ipc="G08B 21/00; G06V 20/52; G08B 31/00",
         keywords="安全预警 视频识别 渔船 消防",
@@ -247,6 +255,8 @@ TOPICS = (
             m("每日误告警", "false alarms per day", "次", (7, 13), (0.5, 1.2), 1, "连续30天"),
             m("告警到现场时间", "time to reach the scene", "min", (18, 30), (5, 8), 0, "演练中位数"),
         ),
+        proves="12 12 2 3 3",
+        answers="2 3 2 2 1",
         wants="""
             {o}误报抑制
             {o}边缘隐私保护

@@ -40,9 +40,28 @@ TOPICS = (
         """,
         metrics=(
             m("断面挂渣高度", "dross height", "mm", (0.32, 0.45), (0.06, 0.12), 2, "各机型典型板厚"),
-            m("新材料定参所需试切次数", "trial cuts for a new material", "次", (60, 90), (12, 18), 0, "首次使用"),
+            m(
+                "新材料定参所需试切次数",
+                "trial cuts for a new material",
+                "次",
+                (60, 90),
+                (12, 18),
+                0,
+                "首次使用",
+            ),
             m("未切透漏检率", "undetected incomplete cuts", "%", (3.2, 4.6), (0.1, 0.4), 1, "连续两周"),
+            m(
+                "小孔轮廓误差",
+                "contour error of small holes",
+                "mm",
+                (0.14, 0.20),
+                (0.04, 0.07),
+                2,
+                "孔径等于板厚",
+            ),
         ),
+        proves="1 14 3 4 2",
+        answers="2 2 3 2 1",
         wants="""
             {o}参数自适应与数据库
             {o}断面质量提升
@@ -94,6 +113,8 @@ TOPICS = (
             m("膜层损伤阈值", "damage threshold of the coating", "J/cm²", (12, 16), (26, 33), 0, "10 ns脉冲"),
             m("扫描轮廓误差", "contour error of scanning", "μm", (32, 45), (7, 11), 0, "2 m/s"),
         ),
+        proves="2 1 3 1 1",
+        answers="2 1 1 1 3",
         wants="""
             {o}国产化开发
             {o}功率稳定性提升
@@ -145,6 +166,8 @@ TOPICS = (
             m("功率密度", "power density", "W/cm³", (0.8, 1.1), (2.2, 3.0), 1, "含散热器"),
             m("三年累计失效率", "three-year failure rate", "%", (3.2, 4.5), (0.6, 1.0), 1, "用户现场推算"),
         ),
+        proves="12 1 2 3 3",
+        answers="1 1 2 3 3",
         wants="""
             {o}高功率密度设计
             {o}电磁兼容设计与整改
@@ -163,7 +186,7 @@ TOPICS = (
         "electronics-sensing",
         "光电位移与厚度测量",
         "optical displacement and thickness measurement",
-        goal="检测精度提升",
+        goal="精度提升",
         field=F.ELECTRONICS,
         ipc="G01B 11/06; G01B 11/02; G01B 9/02",
         keywords="光电测量 厚度 位移传感 温漂校准",
@@ -192,10 +215,28 @@ TOPICS = (
             曾离线抽检，发现超差时已有数百米不合格
         """,
         metrics=(
-            m("在线测量与离线比对偏差", "deviation from off-line reference", "μm", (3.5, 5.0), (0.6, 1.0), 1, "200个样点"),
+            m(
+                "在线测量与离线比对偏差",
+                "deviation from off-line reference",
+                "μm",
+                (3.5, 5.0),
+                (0.6, 1.0),
+                1,
+                "200个样点",
+            ),
             m("测量重复性", "repeatability", "μm", (2.2, 3.4), (0.3, 0.6), 1, "现场24 h"),
-            m("全温区零点漂移", "zero drift over temperature", "%FS", (0.8, 1.2), (0.08, 0.15), 2, "-10至50 ℃"),
+            m(
+                "全温区零点漂移",
+                "zero drift over temperature",
+                "%FS",
+                (0.8, 1.2),
+                (0.08, 0.15),
+                2,
+                "-10至50 ℃",
+            ),
         ),
+        proves="12 1 3 12 1",
+        answers="1 2 1 1 1",
         wants="""
             {o}国产替代与精度提升
             {o}反光与透明对象测量算法
@@ -244,9 +285,27 @@ TOPICS = (
         """,
         metrics=(
             m("大焊盘空洞率", "void fraction in large pads", "%", (18, 26), (3, 6), 0, "X射线抽检"),
-            m("冷热循环1000次后失效率", "failures after 1000 thermal cycles", "%", (4.5, 7), (0.3, 0.9), 1, "-40至105 ℃"),
-            m("功率器件结到壳外温升", "temperature rise of power devices", "K", (46, 55), (27, 33), 0, "额定电流"),
+            m(
+                "冷热循环1000次后失效率",
+                "failures after 1000 thermal cycles",
+                "%",
+                (4.5, 7),
+                (0.3, 0.9),
+                1,
+                "-40至105 ℃",
+            ),
+            m(
+                "功率器件结到壳外温升",
+                "temperature rise of power devices",
+                "K",
+                (46, 55),
+                (27, 33),
+                0,
+                "额定电流",
+            ),
         ),
+        proves="12 2 3 2 2",
+        answers="1 2 3 2 1",
         wants="""
             {o}高温焊点可靠性
             {o}自动涂覆与防潮
@@ -282,7 +341,7 @@ TOPICS = (
             二次光学自由曲面设计 | freeform secondary optics | 由能量映射反求自由曲面，眩光限制与均匀度同时满足
             相变材料散热基座 | phase-change cooling base | 在散热基座内嵌定型相变材料，峰值功率下结温下降
             宽电压无频闪驱动 | wide-range flicker-free driver | 用两级结构与前馈补偿，输入波动和低亮度时不频闪
-            光谱按时段调节算法 | circadian spectrum control | 按时间与环境照度调整蓝光比例，兼顾亮度和节律 | 2 3
+            高反射漫反射腔结构 | high-reflectance diffuse cavity | 以微孔漫反射材料替代喷白反光腔，多次反射损失减小
         """,
         problems="""
             {o}在盐雾或高温环境下光衰快，两年左右更换
@@ -298,6 +357,8 @@ TOPICS = (
             m("5000 h光通维持率", "lumen maintenance at 5000 h", "%", (86, 90), (96, 98), 0, "55 ℃"),
             m("整灯重量", "luminaire weight", "kg", (5.2, 6.2), (3.1, 3.8), 1, "同光通"),
         ),
+        proves="2 1 23 1 1",
+        answers="1 2 3 2 2",
         wants="""
             {o}散热与减重
             {o}耐候长寿命光源
@@ -349,6 +410,8 @@ TOPICS = (
             m("数据到达率", "delivery ratio", "%", (91, 94.5), (99.1, 99.7), 1, "现场3个月"),
             m("固件升级成功率", "firmware update success", "%", (86, 91), (99.2, 99.8), 1, "弱网"),
         ),
+        proves="1 2 2 3 1",
+        answers="1 2 2 3 1",
         wants="""
             {o}低功耗长续航设计
             {o}复杂环境通信
@@ -397,9 +460,27 @@ TOPICS = (
         """,
         metrics=(
             m("热点温差", "hot-spot temperature difference", "K", (14, 19), (4, 6.5), 1, "额定热流"),
-            m("界面热阻", "interface thermal resistance", "K·cm²/W", (0.32, 0.42), (0.08, 0.13), 2, "0.2 MPa压接"),
-            m("1000次温循后热阻变化", "resistance change after 1000 cycles", "%", (22, 31), (3, 6), 0, "-40至125 ℃"),
+            m(
+                "界面热阻",
+                "interface thermal resistance",
+                "K·cm²/W",
+                (0.32, 0.42),
+                (0.08, 0.13),
+                2,
+                "0.2 MPa压接",
+            ),
+            m(
+                "1000次温循后热阻变化",
+                "resistance change after 1000 cycles",
+                "%",
+                (22, 31),
+                (3, 6),
+                0,
+                "-40至125 ℃",
+            ),
         ),
+        proves="1 1 23 3 23",
+        answers="1 1 2 2 2",
         wants="""
             {o}高热流散热
             {o}长寿命热界面材料
@@ -418,7 +499,7 @@ TOPICS = (
         "electronics-vision",
         "机器视觉与缺陷检测软件",
         "machine vision software",
-        goal="智能检测",
+        goal="智能化",
         field=F.ELECTRONICS,
         ipc="G06T 7/00; G06V 10/82; G01N 21/95",
         keywords="机器视觉 深度学习 缺陷 标注",
@@ -434,8 +515,8 @@ TOPICS = (
             半监督异常检测算法 | semi-supervised anomaly detection | 只用合格品建立特征记忆库，缺陷不必预先收集
             多光照融合成像系统 | multi-illumination imaging | 用四向频闪照明合成法线图，反光件的凹坑与划伤清晰
             主动标注平台 | active-labelling platform | 由模型筛选最有价值的图片，标注量减少七成
-            轻量模型边缘部署方法 | lightweight edge deployment | 剪枝量化后在国产边缘盒运行，单图30 ms以内
-            检测结果与工艺参数关联分析 | linking defects to process data | 把缺陷类型与模温、压力等时序对齐，指出可能工序
+            轻量模型边缘部署方法 | lightweight edge deployment | 把模型剪枝量化后部署到国产边缘盒，单图30 ms以内，换型只传权重文件
+            模型漂移监视与再训练方法 | drift monitoring and retraining | 以每班抽检图片估计漂移，超限自动排入再训练并保留旧版本，可一键回退
         """,
         problems="""
             {o}缺陷样本少、种类多，模型上线后频繁误报
@@ -451,6 +532,8 @@ TOPICS = (
             m("误报率", "false-alarm rate", "%", (8, 13), (1.0, 2.2), 1, "连续两周"),
             m("新产品上线时间", "time to bring up a new product", "h", (30, 48), (3, 6), 0, "含采图"),
         ),
+        proves="13 12 3 3 12",
+        answers="1 2 1 2 1",
         wants="""
             {o}小样本视觉检测
             {o}误报降低与自维护

@@ -25,7 +25,7 @@ TOPICS = (
         methods="""
             水性聚氨酯活化胶 | heat-activated waterborne polyurethane | 以磺酸盐型聚酯二元醇提高固含量至50%，55 ℃即可活化，不需加长烘箱
             等离子体表面活化工艺 | plasma surface activation | 用大气压旋转等离子体代替药水处理鞋底，处理后4 h内粘接强度不衰减
-            单组分湿固化热熔胶 | moisture-curing hot melt | 初粘强度高、开放时间可调到3 min，适合机器人涂胶
+            单组分湿固化热熔胶 | moisture-curing hot melt | 以端异氰酸酯预聚物获得高初粘强度，开放时间可调到3 min，适合机器人涂胶
             机器人涂胶轨迹自生成系统 | automatic glue-path generation | 用线激光扫描鞋帮或中底得到咬合线，左右脚和码数自动缩放
             可逆解粘接方法 | reversible debonding | 在胶层加入热触发微胶囊，回收时加热即可分离鞋面与鞋底
         """,
@@ -40,9 +40,19 @@ TOPICS = (
         """,
         metrics=(
             m("初期剥离强度", "initial peel strength", "N/mm", (1.8, 2.3), (3.4, 4.2), 1, "贴合5 min后"),
-            m("车间非甲烷总烃排放", "NMHC emission of the workshop", "mg/m³", (48, 65), (8, 14), 0, "收集口监测"),
+            m(
+                "车间非甲烷总烃排放",
+                "NMHC emission of the workshop",
+                "mg/m³",
+                (48, 65),
+                (8, 14),
+                0,
+                "收集口监测",
+            ),
             m("开胶返修率", "delamination rework rate", "%", (1.8, 2.6), (0.3, 0.6), 1, "月度统计"),
         ),
+        proves="12 13 12 3 1",
+        answers="1 2 1 3 1",
         wants="""
             {o}水性化粘接技术
             {o}低温活化与防开胶
@@ -77,7 +87,7 @@ TOPICS = (
             超临界氮气发泡工艺 | supercritical nitrogen foaming | 用快速泄压和两段保温控制泡孔直径，不使用化学发泡剂，产品无氨味
             热塑性聚酯弹性体共混改性 | thermoplastic polyester elastomer blend | 以扩链剂提高熔体强度，使发泡倍率与回弹同时提高
             三维格栅中底设计方法 | lattice midsole design | 由足底压力图分区生成格栅密度，一体打印不需粘合 | 1 2 3 4
-            生物基弹性体配方 | bio-based elastomer | 生物基碳含量不低于40%，耐水解指标满足两年储存
+            生物基弹性体配方 | bio-based elastomer | 以生物基二元酸合成软段，生物基碳含量不低于40%，耐水解指标满足两年储存
             变密度一次成型模具 | single-shot variable-density mould | 通过分区模温与预填量控制前后掌硬度差
         """,
         problems="""
@@ -92,8 +102,18 @@ TOPICS = (
         metrics=(
             m("密度", "density", "g/cm³", (0.19, 0.22), (0.11, 0.14), 2, "成品取样"),
             m("落球回弹率", "ball rebound", "%", (44, 50), (62, 70), 0, "23 ℃"),
-            m("4万次压缩后厚度损失", "thickness loss after 40 000 compressions", "%", (14, 19), (4, 6.5), 1, "疲劳机"),
+            m(
+                "4万次压缩后厚度损失",
+                "thickness loss after 40 000 compressions",
+                "%",
+                (14, 19),
+                (4, 6.5),
+                1,
+                "疲劳机",
+            ),
         ),
+        proves="12 123 13 2 3",
+        answers="2 1 1 2 3",
         wants="""
             {o}轻质高回弹材料
             {o}清洁发泡工艺
@@ -146,6 +166,8 @@ TOPICS = (
             m("换款调机时间", "changeover time", "min", (35, 55), (3, 6), 0, "同楦型系列"),
             m("工序一次合格率", "first-pass yield", "%", (90, 93), (97.8, 99), 1, "连续1万双"),
         ),
+        proves="13 1 2 13 13 3",
+        answers="1 2 3 1 1 3",
         wants="""
             {o}自动化设备开发
             {o}快速换款与参数管理
@@ -180,7 +202,7 @@ TOPICS = (
             无氟拒水整理剂 | fluorine-free repellent finish | 以长链丙烯酸酯与支化聚硅氧烷复配，20次水洗后拒水等级不降级
             内侧亲水单面整理工艺 | one-side hydrophilic finishing | 用泡沫整理仅处理面料内侧，汗液沿内侧铺开蒸发而外侧仍拒水
             防水透湿微孔膜复合工艺 | microporous membrane lamination | 以点状热熔胶复合聚氨酯微孔膜，上胶面积比控制在35%以内，手感与透湿兼顾 | 1 3 4 5
-            微胶囊相变调温整理 | phase-change microcapsule finishing | 采用密胺外壳微胶囊与柔性黏合剂，手感不明显变硬 | 1 2 4
+            小浴比数字配色染整方法 | low-liquor dyeing with digital recipes | 以光谱数据库预测配方并在线修正浴比和升温曲线，小单一次成样率提高
             再生聚酯增白与除杂方法 | purification of recycled polyester | 在造粒前做色选、水解抑制和固相增黏，纱线强度接近原生料
         """,
         problems="""
@@ -193,10 +215,20 @@ TOPICS = (
             曾用覆膜代替涂层，成本增加约3元每米
         """,
         metrics=(
-            m("20次水洗后拒水等级", "water repellency after 20 washes", "级", (2, 3), (4, 4.5), 1, "GB/T 4745"),
+            m(
+                "20次水洗后拒水等级",
+                "water repellency after 20 washes",
+                "级",
+                (2, 3),
+                (4, 4.5),
+                1,
+                "GB/T 4745",
+            ),
             m("透湿量", "water-vapour transmission", "g/(m²·24h)", (3200, 4300), (8600, 10500), -2, "正杯法"),
             m("染色一次成功率", "right-first-time dyeing", "%", (82, 87), (94, 97), 0, "月度统计"),
         ),
+        proves="1 12 12 3 3",
+        answers="1 2 2 3 3",
         wants="""
             {o}无氟拒水整理
             {o}防水透湿平衡技术
@@ -248,6 +280,8 @@ TOPICS = (
             m("尺寸测量误差", "measuring error", "mm", (8, 12), (2, 3.5), 1, "与人工比较"),
             m("尺码相关退货率", "size-related returns", "%", (15, 19), (6, 8.5), 1, "电商店铺3个月"),
         ),
+        proves="23 1 1 1 3",
+        answers="2 3 1 3 2",
         wants="""
             {o}快速打版与放码
             {o}虚拟样品替代实样
@@ -283,7 +317,7 @@ TOPICS = (
             冰面微孔中空纤维胶料 | hollow-fibre rubber for ice | 把中空玻璃纤维露出表面形成微刺，常温不脱落 | 4
             非金属防穿刺中底 | non-metallic penetration-resistant midsole | 采用高强聚乙烯多层错角织物热压，弯折不回弹硬化 | 2
             足跟冲击吸收结构 | heel-impact absorbing structure | 以波形泡沫与薄壁腔室串联吸能，行走与落地分别起作用 | 2 3 4 5
-            抗静电持久性配方 | durable antistatic compound | 用碳纳米管母粒建立导电网络，湿度变化时电阻稳定 | 1 2
+            高耐磨发泡橡胶配方 | wear-resistant foamed rubber | 以液体橡胶接枝白炭黑补强发泡胶料，密度降低两成而磨耗不增
         """,
         problems="""
             {o}在油污、湿滑地面上摩擦系数不足，赔付与投诉时有发生
@@ -295,10 +329,20 @@ TOPICS = (
             曾加厚大底提高防护，成鞋偏重、久穿脚累
         """,
         metrics=(
-            m("油水瓷砖动摩擦系数", "slip resistance on oily ceramic tile", "", (0.14, 0.20), (0.34, 0.42), 2, "足跟水平"),
+            m(
+                "油水瓷砖动摩擦系数",
+                "slip resistance on oily ceramic tile",
+                "",
+                (0.14, 0.20),
+                (0.34, 0.42),
+                2,
+                "足跟水平",
+            ),
             m("单只鞋重量", "weight per shoe", "g", (460, 520), (350, 400), -1, "42码"),
             m("磨耗体积", "abrasion volume", "mm³", (190, 240), (95, 130), -1, "GB/T 9867"),
         ),
+        proves="13 1 2 2 23",
+        answers="1 1 2 2 2",
         wants="""
             {o}防滑与耐磨平衡技术
             {o}轻量化防护
@@ -347,9 +391,19 @@ TOPICS = (
         """,
         metrics=(
             m("资源化率", "share recovered", "%", (20, 32), (78, 87), 0, "月度物料衡算"),
-            m("再生料掺用比例", "share of recycled material", "%", (5, 10), (28, 36), 0, "成品性能合格条件下"),
+            m(
+                "再生料掺用比例",
+                "share of recycled material",
+                "%",
+                (5, 10),
+                (28, 36),
+                0,
+                "成品性能合格条件下",
+            ),
             m("单位处置成本", "disposal cost per tonne", "元/t", (780, 950), (160, 260), -1, "含运输"),
         ),
+        proves="13 2 1 13 1",
+        answers="1 3 1 2 1",
         wants="""
             {o}高值化再生
             {o}分选与纯化技术
@@ -399,8 +453,18 @@ TOPICS = (
         metrics=(
             m("材料利用率", "material utilisation", "%", (76, 80), (85, 88), 1, "100张料平均"),
             m("裁片尺寸偏差", "cut-piece deviation", "mm", (1.6, 2.2), (0.4, 0.7), 1, "弹力料"),
-            m("裁断单位电耗", "energy per area cut", "kWh/100 m²", (5.2, 6.4), (2.6, 3.3), 1, "混合订单一周平均"),
+            m(
+                "裁断单位电耗",
+                "energy per area cut",
+                "kWh/100 m²",
+                (5.2, 6.4),
+                (2.6, 3.3),
+                1,
+                "混合订单一周平均",
+            ),
         ),
+        proves="1 2 23 2 2",
+        answers="1 2 3 2 2",
         wants="""
             {o}利用率提升
             {o}裁片尺寸精度控制
@@ -441,7 +505,7 @@ TOPICS = (
         problems="""
             {o}的溶剂回收能耗高，溶剂残留与气味不合车用和童鞋要求
             {o}水性和无溶剂路线手感偏硬、耐折不足，客户接受度不一
-            {o}{o}的凝固槽废水处理费用不断上升
+            {o}的凝固槽废水处理费用不断上升
         """,
         tried="""
             曾试用水性贴面，低温耐折不到2万次开裂
@@ -450,8 +514,18 @@ TOPICS = (
         metrics=(
             m("溶剂残留", "residual solvent", "mg/kg", (260, 420), (8, 20), 0, "成品检测"),
             m("低温耐折次数", "cold flexing", "万次", (1.5, 2.5), (5, 7), 1, "-20 ℃"),
-            m("单位产品综合能耗", "energy per unit area", "kgce/m²", (0.62, 0.74), (0.31, 0.40), 2, "不含前处理"),
+            m(
+                "单位产品综合能耗",
+                "energy per unit area",
+                "kgce/m²",
+                (0.62, 0.74),
+                (0.31, 0.40),
+                2,
+                "不含前处理",
+            ),
         ),
+        proves="13 12 13 3 1",
+        answers="1 2 3 3 1",
         wants="""
             {o}无溶剂工艺
             {o}低气味技术

@@ -40,9 +40,19 @@ TOPICS = (
         """,
         metrics=(
             m("旧砂回用率", "sand reuse", "%", (58, 68), (91, 95), 0, "月度物料衡算"),
-            m("吨铁水综合电耗", "electricity per tonne of melt", "kWh/t", (690, 740), (560, 610), -1, "含保温"),
+            m(
+                "吨铁水综合电耗",
+                "electricity per tonne of melt",
+                "kWh/t",
+                (690, 740),
+                (560, 610),
+                -1,
+                "含保温",
+            ),
             m("车间颗粒物浓度", "dust in the workshop", "mg/m³", (5.5, 8), (1.4, 2.4), 1, "浇注时段均值"),
         ),
+        proves="1 3 2 2 3",
+        answers="1 3 2 2 3",
         wants="""
             {o}旧砂再生与减量
             {o}熔炼节能
@@ -75,8 +85,8 @@ TOPICS = (
         """,
         methods="""
             选择性电渗析分盐系统 | selective electrodialysis | 用单价选择性膜把可回用盐与杂质分开，浓水量减少
-            络合态金属破络与结晶回收工艺 | de-complexing with crystallisation | 以紫外高级氧化破坏络合物后定向结晶，重金属可回收出售
-            扩散渗析酸回收方法 | diffusion-dialysis acid recovery | 利用浓差推动回收游离酸，不消耗蒸汽
+            络合态金属破络与结晶回收工艺 | de-complexing with crystallisation | 以紫外高级氧化破坏络合物后定向结晶，重金属可回收出售 | 1 5
+            扩散渗析酸回收方法 | diffusion-dialysis acid recovery | 利用浓差推动回收游离酸，不消耗蒸汽 | 2 3
             耐污染平板陶瓷膜装置 | fouling-resistant ceramic membrane | 以低压错流与间歇臭氧清洗保持通量，替代多级砂滤
             分质分流与药剂精确投加系统 | source separation and exact dosing | 依据在线氧化还原电位、酸碱度和络合指数分流加药
         """,
@@ -94,6 +104,8 @@ TOPICS = (
             m("吨水污泥产生量", "sludge per cubic metre", "kg/m³", (6.5, 9), (1.6, 2.6), 1, "含水率75%"),
             m("吨水处理成本", "treatment cost", "元/m³", (38, 48), (21, 27), 0, "含药剂与电费"),
         ),
+        proves="1 2 23 13 23",
+        answers="2 1 2 2 3",
         wants="""
             {o}稳定达标与回用
             {o}有价组分回收
@@ -128,7 +140,7 @@ TOPICS = (
             低能耗微滤与生物载体系统 | microscreen with carrier biofilter | 用液位差自动反洗与高比表面积载体，能耗和占地同时下降
             氨氮和溶氧联合预测控制 | predictive control of ammonia and oxygen | 由投饵、温度和历史趋势提前调节增氧与换水，避免夜间骤降
             尾水多级生态净化方法 | staged tail-water treatment | 以滤食贝类、藻类与低碳源反硝化组合脱氮，外排水可回用
-            个体行为视觉识别算法 | behaviour recognition | 由游速和摄食强度判断应激，减少过量投饵
+            个体行为视觉识别算法 | behaviour recognition | 由游速和摄食强度判断应激，减少过量投饵 | 1 2 4
             纳米气泡增氧结构 | nano-bubble oxygenation | 控制进气与切割压力，气泡停留时间长，增氧电耗降低
         """,
         problems="""
@@ -141,10 +153,28 @@ TOPICS = (
             曾安装普通在线仪表，探头结垢后数据不可用
         """,
         metrics=(
-            m("单位产量换水", "water per kilogram produced", "m³/kg", (2.6, 3.8), (0.25, 0.6), 2, "一个养殖周期"),
+            m(
+                "单位产量换水",
+                "water per kilogram produced",
+                "m³/kg",
+                (2.6, 3.8),
+                (0.25, 0.6),
+                2,
+                "一个养殖周期",
+            ),
             m("成活率", "survival", "%", (68, 76), (88, 94), 0, "一个养殖周期"),
-            m("单位产量电耗", "electricity per kilogram produced", "kWh/kg", (6.8, 8.2), (3.8, 4.8), 1, "含增氧"),
+            m(
+                "单位产量电耗",
+                "electricity per kilogram produced",
+                "kWh/kg",
+                (6.8, 8.2),
+                (3.8, 4.8),
+                1,
+                "含增氧",
+            ),
         ),
+        proves="13 23 1 2 3",
+        answers="1 3 2 3 3",
         wants="""
             {o}节能增氧与水质控制
             {o}尾水净化与回用
@@ -176,10 +206,10 @@ TOPICS = (
             园区光储充系统 | solar–storage–charging systems of parks
         """,
         methods="""
-            高温热泵梯级利用系统 | staged high-temperature heat pump | 用双级压缩把50 ℃余热提至95 ℃以上，先烘干后预热水
-            工业储热材料与换热结构 | industrial heat storage | 以复合盐石墨储热块吸收谷电与余热，放热功率稳定
+            高温热泵梯级利用系统 | staged high-temperature heat pump | 用双级压缩把50 ℃余热提至95 ℃以上，先烘干后预热水 | 1 3 4
+            工业储热材料与换热结构 | industrial heat storage | 以复合盐石墨储热块吸收谷电与余热，放热功率稳定 | 1 2 3 4
             产能与用能联合调度算法 | joint production–energy dispatch | 按排产、天气与分时电价滚动优化，不中断关键工序
-            直流微网故障隔离方法 | fault isolation in DC microgrids | 以分段限流与快速关断代替整段停机，储能不倒灌
+            直流微网故障隔离方法 | fault isolation in DC microgrids | 以分段限流与快速关断代替整段停机，储能不倒灌 | 1 5
             能耗异常诊断系统 | energy anomaly diagnosis | 建立产品—工况—能耗基线，自动定位漏气、空转和保温过久
         """,
         problems="""
@@ -196,6 +226,8 @@ TOPICS = (
             m("光伏自用率", "self-consumed solar", "%", (52, 66), (87, 94), 0, "年均"),
             m("余热利用率", "use of waste heat", "%", (18, 32), (58, 72), 0, "可测余热"),
         ),
+        proves="13 13 12 2 1",
+        answers="1 1 3 2 3",
         wants="""
             {o}余热利用
             {o}光储与工艺联合调度
@@ -247,6 +279,8 @@ TOPICS = (
             m("翘曲变形", "warpage", "mm", (1.8, 2.6), (0.5, 0.8), 1, "200 mm试样"),
             m("再生组分比例", "recycled content", "%", (5, 15), (36, 52), 0, "性能合格条件下"),
         ),
+        proves="13 1 1 2 12",
+        answers="1 2 3 2 1",
         wants="""
             {o}再生化替代
             {o}翘曲与强度控制

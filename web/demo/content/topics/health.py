@@ -25,7 +25,7 @@ TOPICS = (
         methods="""
             蠕动管疲劳在线补偿算法 | on-line compensation of tube fatigue | 由电机电流与转角的滞回面积估计管路弹性衰减，自动修正每转排量
             多指错相挤压结构 | phase-shifted multi-finger squeezing | 用十二指错相凸轮使瞬时流量重叠，低流速下脉动明显减小
-            电容—超声双通道气泡检测 | dual capacitive–ultrasonic bubble detection | 两种原理互相校验，可区分附壁小气泡与空管，减少误停机
+            电容—超声双通道气泡检测 | dual capacitive–ultrasonic bubble detection | 让两种原理互相校验，可区分附壁小气泡与空管，减少误停机
             一次性液路快插组件 | disposable quick-connect fluid set | 用双唇密封与视窗一体注塑件，插拔不滴液并可防误接
             阻塞压力无接触测量方法 | non-contact occlusion sensing | 用泵体微变形推算管内压力，不在液路中串入传感器
         """,
@@ -43,6 +43,8 @@ TOPICS = (
             m("误报警次数", "false alarms", "次/百小时", (6, 9), (0.5, 1.2), 1, "模拟病房"),
             m("瞬时流量脉动", "flow pulsation", "%", (28, 36), (7, 11), 0, "1 mL/h"),
         ),
+        proves="1 3 2 2 2",
+        answers="1 1 2 3 2",
         wants="""
             {o}低流速精度提升
             {o}误报警治理
@@ -94,6 +96,8 @@ TOPICS = (
             m("关节角估计误差", "joint-angle error", "°", (6, 9), (1.6, 2.6), 1, "与光学动捕比较"),
             m("整机重量", "device weight", "kg", (14, 19), (6.5, 9.5), 1, "不含底座"),
         ),
+        proves="13 1 2 1 1",
+        answers="1 1 2 1 1",
         wants="""
             {o}主动柔顺训练技术
             {o}量化评估方法
@@ -141,10 +145,20 @@ TOPICS = (
             曾更换膜材供应商，批间变异系数升到20%以上
         """,
         metrics=(
-            m("检出限与现有方法之比", "detection limit relative to current method", "%", (85, 100), (8, 16), 0, "系列稀释样品"),
+            m(
+                "检出限（以现有方法为100%）",
+                "detection limit relative to the current method",
+                "%",
+                (100, 100),
+                (8, 16),
+                0,
+                "系列稀释样品",
+            ),
             m("批间变异系数", "between-batch CV", "%", (15, 21), (5, 7.5), 1, "三批各20份"),
             m("样品到结果时间", "time to result", "min", (35, 50), (9, 14), 0, "含前处理"),
         ),
+        proves="12 3 1 2 2",
+        answers="1 2 1 3 3",
         wants="""
             {o}灵敏度提升
             {o}批间一致性控制
@@ -170,14 +184,14 @@ TOPICS = (
         incumbent="普通纱布或泡沫敷料",
         objects="""
             慢性创面敷料 | chronic-wound dressings
-            术后防粘连膜 | anti-adhesion films
-            止血海绵 | haemostatic sponges
-            导管固定敷贴 | catheter-fixation dressings
-            烧伤创面水凝胶 | burn-wound hydrogels
+            术后切口敷料 | surgical-incision dressings
+            供皮区敷料 | donor-site dressings
+            压疮防护敷料 | pressure-sore dressings
+            烧伤创面敷料 | burn-wound dressings
         """,
         methods="""
-            海洋多糖复合水凝胶 | marine-polysaccharide hydrogel | 以虾蟹壳来源羧甲基壳聚糖与氧化海藻酸钠动态交联，可注射并自愈合
-            双层非对称膜工艺 | asymmetric bilayer membrane | 外层微孔疏水阻菌，内层高吸液并定向导液，揭除时不粘连
+            海洋多糖复合水凝胶 | marine-polysaccharide hydrogel | 以虾蟹壳来源羧甲基壳聚糖与氧化海藻酸钠动态交联，可随形贴合并自愈合
+            双层非对称膜工艺 | asymmetric bilayer membrane | 使外层微孔疏水阻菌、内层高吸液并定向导液，揭除时不粘连
             可控释银与锌抗菌体系 | controlled silver–zinc release | 把离子载入层状硅酸盐，释放速率平稳，细胞毒性合格
             静电纺梯度纤维工艺 | graded electrospinning | 由表层到内层逐级增大纤维直径，兼顾阻隔与透气
             湿态粘附贴合材料 | wet-adhesive material | 用儿茶酚改性聚合物提高湿润皮肤粘附力，剥离疼痛评分降低
@@ -196,6 +210,8 @@ TOPICS = (
             m("48 h抗菌率", "antibacterial rate after 48 h", "%", (72, 82), (97, 99.4), 1, "两种指示菌"),
             m("剥离力", "peel force", "N/25 mm", (2.6, 3.4), (0.9, 1.4), 1, "湿态皮肤模型"),
         ),
+        proves="13 13 2 1 3",
+        answers="1 2 3 1 2",
         wants="""
             {o}湿性愈合材料
             {o}持续抗菌与低毒平衡
@@ -228,9 +244,9 @@ TOPICS = (
         """,
         methods="""
             多中心一致性迁移模型 | multi-centre domain adaptation | 用频域风格扰动与少量目标样本校准，换设备后性能不明显下降
-            半自动病灶分割算法 | interactive lesion segmentation | 医生两次点击即可得到边界，修改结果用于增量学习
+            半自动病灶分割算法 | interactive lesion segmentation | 只需医生两次点击即可得到边界，修改结果用于增量学习
             结构化报告生成系统 | structured reporting | 把测量值与文字模板绑定，修改任一项可追溯到图像位置
-            图像质量实时质控方法 | real-time image quality control | 采集完成即判断伪影、体位和曝光，不合格当场提示重拍
+            图像质量实时质控方法 | real-time image quality control | 在采集完成时即判断伪影、体位和曝光，不合格当场提示重拍
             模型不确定度提示方法 | uncertainty display | 对低置信病例给出提示并转人工复核，不强行给结论
         """,
         problems="""
@@ -245,8 +261,18 @@ TOPICS = (
         metrics=(
             m("病灶检出灵敏度", "lesion sensitivity", "%", (80, 85), (93, 96), 0, "多中心测试集"),
             m("单例阅片时间", "reading time per case", "min", (7.5, 10), (2.6, 3.8), 1, "含报告"),
-            m("跨设备准确率下降", "accuracy loss across scanners", "百分点", (9, 14), (1.5, 2.8), 1, "三种设备"),
+            m(
+                "跨设备准确率下降",
+                "accuracy loss across scanners",
+                "百分点",
+                (9, 14),
+                (1.5, 2.8),
+                1,
+                "三种设备",
+            ),
         ),
+        proves="13 2 2 1 1",
+        answers="2 3 1 1 1",
         wants="""
             {o}辅助诊断与质控
             {o}跨设备稳定性
@@ -265,7 +291,7 @@ TOPICS = (
         "health-monitor",
         "可穿戴监测与养老看护",
         "wearable monitoring and elderly care",
-        goal="监测可靠性提升",
+        goal="可靠性提升",
         field=F.ELECTRONICS,
         ipc="A61B 5/0205; A61B 5/11; G08B 21/04",
         keywords="可穿戴 跌倒 心率 养老",
@@ -280,7 +306,7 @@ TOPICS = (
         methods="""
             毫米波雷达非接触检测装置 | non-contact millimetre-wave sensing | 以相位解缠和多目标分离提取呼吸与心率，不摄像、不穿戴
             光电与惯性融合抗运动伪影算法 | motion-artefact removal | 用三轴加速度自适应滤除运动干扰，走动时心率仍可用
-            压电薄膜床垫传感结构 | piezo-film mattress sensor | 采用分区聚偏氟乙烯薄膜，翻身与离床可以区分
+            压电薄膜床垫传感结构 | piezo-film mattress sensor | 采用分区聚偏氟乙烯薄膜，翻身与离床可以区分 | 1 2 5
             异常分级告警策略 | graded alert policy | 按个人基线与持续时间分级通知，减少夜间误告
             终端间歇供电与离线缓存系统 | intermittent power with offline storage | 以事件触发采集和断网缓存，续航延长且数据不丢
         """,
@@ -295,9 +321,19 @@ TOPICS = (
         """,
         metrics=(
             m("异常事件识别率", "event detection rate", "%", (78, 85), (95, 98), 0, "现场30天"),
-            m("每人每日误告警", "false alerts per person and day", "次", (1.6, 2.6), (0.08, 0.2), 2, "现场30天"),
+            m(
+                "每人每日误告警",
+                "false alerts per person and day",
+                "次",
+                (1.6, 2.6),
+                (0.08, 0.2),
+                2,
+                "现场30天",
+            ),
             m("三个月持续使用率", "use after three months", "%", (28, 38), (78, 88), 0, "试点用户"),
         ),
+        proves="13 12 13 2 3",
+        answers="3 2 1 2 1",
         wants="""
             {o}非接触监测
             {o}误告警降低
@@ -316,24 +352,24 @@ TOPICS = (
         "health-packaging",
         "药品与医用包装装备",
         "pharmaceutical and medical packaging",
-        goal="包装质量提升",
+        goal="质量提升",
         field=F.ADVANCED_MANUFACTURING,
         ipc="B65B 55/04; B65B 7/28; B65D 81/20",
         keywords="药品包装 密封 检漏 无菌",
         incumbent="现行人工抽检包装线",
         objects="""
-            中药配方颗粒包装 | herbal-granule packaging
+            冻干粉针瓶包装 | lyophilised-vial packaging
             疫苗预灌封组件包装 | packaging of prefilled syringes
             医用敷料真空包装 | vacuum packs of dressings
             滴眼剂单剂量包装 | unit-dose eye-drop packs
             骨科植入物包装 | orthopaedic-implant packs
         """,
         methods="""
-            高压放电与真空衰减联合检漏 | combined leak detection | 两种方法互补，微孔与慢漏均可在线判别，剔除可追溯
+            多室真空衰减检漏装置 | multi-chamber vacuum-decay testing | 多工位真空腔并行测量衰减并用参考腔扣除温漂，微孔与慢漏均可在线判别
             多参数热封闭环控制系统 | closed-loop heat sealing | 同时监测温度、压力、时间，封口强度的批间波动降低
             视觉与三维封口检查装置 | visual and 3-D seal inspection | 用线激光测量封边宽度与褶皱，替代人工目视
             无菌隔离换型结构 | isolated changeover | 用快换仓与灭菌传递袋，换型不破坏洁净等级
-            单件赋码与批次追溯系统 | serialisation | 把检漏、重量与图像绑定到唯一码，召回可定位到分钟
+            配方化参数装载系统 | recipe-driven set-up | 扫码调用规格配方并自动核对温度、压力和模具，换型首件即合格
         """,
         problems="""
             {o}的微漏用目视难以发现，抽检发现后批次召回范围大
@@ -349,6 +385,8 @@ TOPICS = (
             m("封口强度变异系数", "CV of seal strength", "%", (14, 19), (3.5, 6), 1, "连续三批"),
             m("换型时间", "changeover time", "min", (85, 130), (18, 30), 0, "含清场"),
         ),
+        proves="1 2 2 3 3",
+        answers="1 2 1 3 2",
         wants="""
             {o}微漏在线检出
             {o}封口质量闭环控制
@@ -396,10 +434,20 @@ TOPICS = (
             曾使用臭氧消毒，残留味道大且腐蚀橡胶件
         """,
         metrics=(
-            m("自然菌消亡率", "reduction of natural bacteria", "%", (86, 91), (98.5, 99.6), 1, "30 min模拟现场"),
+            m(
+                "自然菌消亡率",
+                "reduction of natural bacteria",
+                "%",
+                (86, 91),
+                (98.5, 99.6),
+                1,
+                "30 min模拟现场",
+            ),
             m("消毒周期", "disinfection cycle", "min", (60, 90), (18, 28), 0, "典型空间"),
             m("臭氧残留", "ozone residue", "mg/m³", (0.08, 0.12), (0.01, 0.03), 2, "出风口"),
         ),
+        proves="13 2 13 2 1",
+        answers="2 1 1 2 3",
         wants="""
             {o}快速低残留消毒
             {o}剂量监测与可追溯

@@ -39,10 +39,36 @@ TOPICS = (
             曾使用数控系统自带的线性补偿，换产品后又要重新标定
         """,
         metrics=(
-            m("4 h主轴轴向热漂移", "axial drift of the spindle in 4 h", "μm", (38, 52), (7, 11), 0, "转速交变工况"),
-            m("批量件关键尺寸极差", "spread of the critical size in a batch", "μm", (26, 34), (8, 12), 0, "连续加工200件"),
-            m("开机到稳定加工时间", "time from start to stable cutting", "min", (90, 130), (15, 25), 0, "环境20±5 ℃"),
+            m(
+                "4 h主轴轴向热漂移",
+                "axial drift of the spindle in 4 h",
+                "μm",
+                (38, 52),
+                (7, 11),
+                0,
+                "转速交变工况",
+            ),
+            m(
+                "批量件关键尺寸极差",
+                "spread of the critical size in a batch",
+                "μm",
+                (26, 34),
+                (8, 12),
+                0,
+                "连续加工200件",
+            ),
+            m(
+                "开机到稳定加工时间",
+                "time from start to stable cutting",
+                "min",
+                (90, 130),
+                (15, 25),
+                0,
+                "环境20±5 ℃",
+            ),
         ),
+        proves="12 1 13 2 23",
+        answers="3 3 1 1 2",
         wants="""
             {o}热误差实时补偿技术
             无恒温车间{o}尺寸稳定性提升
@@ -90,10 +116,36 @@ TOPICS = (
             曾加大冷却水流量，壳体温度降下来了，内圈温度变化不大
         """,
         metrics=(
-            m("前轴承温升", "temperature rise of the front bearing", "K", (32, 40), (16, 21), 0, "最高转速连续2 h"),
-            m("前端径向跳动", "radial run-out at the nose", "μm", (4.5, 6), (1.5, 2.2), 1, "距端面300 mm检棒"),
-            m("平均无故障工作时间", "mean time between failures", "h", (4500, 6000), (10500, 13000), -2, "用户现场统计"),
+            m(
+                "前轴承温升",
+                "temperature rise of the front bearing",
+                "K",
+                (32, 40),
+                (16, 21),
+                0,
+                "最高转速连续2 h",
+            ),
+            m(
+                "前端径向跳动",
+                "radial run-out at the nose",
+                "μm",
+                (4.5, 6),
+                (1.5, 2.2),
+                1,
+                "距端面300 mm检棒",
+            ),
+            m(
+                "平均无故障工作时间",
+                "mean time between failures",
+                "h",
+                (4500, 6000),
+                (10500, 13000),
+                -2,
+                "用户现场统计",
+            ),
         ),
+        proves="12 3 13 3 13",
+        answers="1 3 1 3 2",
         wants="""
             {o}温升控制与轴承延寿
             {o}国产化开发
@@ -141,10 +193,20 @@ TOPICS = (
             曾降低切削速度换取寿命，单件工时增加约两成
         """,
         metrics=(
-            m("刀具平均寿命", "mean tool life", "件/刃", (160, 210), (330, 420), -1, "用户产线、后刀面磨损0.2 mm"),
+            m(
+                "刀具平均寿命",
+                "mean tool life",
+                "件/刃",
+                (160, 210),
+                (330, 420),
+                -1,
+                "用户产线、后刀面磨损0.2 mm",
+            ),
             m("寿命离散系数", "coefficient of variation of tool life", "%", (26, 34), (9, 14), 0, "30个刃口"),
             m("加工表面粗糙度Ra", "surface roughness Ra", "μm", (1.4, 1.8), (0.6, 0.9), 1, "精加工参数"),
         ),
+        proves="1 12 12 13 1",
+        answers="2 1 2 1 2",
         wants="""
             {o}国产替代
             {o}寿命一致性提升
@@ -192,10 +254,20 @@ TOPICS = (
             曾使用软件厂商推荐参数，未考虑本厂刀柄悬伸，实际不可用
         """,
         metrics=(
-            m("材料去除率", "material removal rate", "cm³/min", (42, 58), (96, 124), 0, "无颤振条件、实测中位数"),
+            m(
+                "材料去除率",
+                "material removal rate",
+                "cm³/min",
+                (42, 58),
+                (96, 124),
+                0,
+                "无颤振条件、实测中位数",
+            ),
             m("松夹后变形量", "distortion after unclamping", "mm", (0.18, 0.26), (0.04, 0.07), 2, "抽检20件"),
             m("单件工时", "machining time per part", "min", (23, 28), (13, 16), 0, "同一机床"),
         ),
+        proves="13 13 13 2 23",
+        answers="3 1 1 2 2",
         wants="""
             {o}颤振抑制与效率提升
             {o}变形控制工艺
@@ -231,7 +303,7 @@ TOPICS = (
             砂轮廓形在机修整方法 | in-process wheel dressing | 由测得的截形误差反算金刚滚轮轨迹，首件即合格
             感应淬火温度场控制 | temperature control in induction hardening | 用双频感应与红外闭环控制硬化层深度，校直量减少一半以上
             返向器流道优化 | optimised return path | 按滚珠运动轨迹的曲率连续条件重做返向器流道，高速时冲击和噪声同时降低 | 1 2 4 5
-            精度保持性加速试验方法 | accelerated wear test | 用变载谱等效两年使用的磨损量，试验时间缩短到六周
+            滚珠分组与预紧选配方法 | ball grouping and preload matching | 按滚道实测偏差分组选配滚珠，使全行程预紧力波动减小，磨损均匀
         """,
         problems="""
             {o}初始精度已接近进口产品，使用一年后精度衰减明显更快
@@ -243,10 +315,28 @@ TOPICS = (
             曾换用进口轴承钢，硬度均匀性改善，变形仍没有解决
         """,
         metrics=(
-            m("任意300 mm行程变动量", "travel variation over 300 mm", "μm", (16, 22), (6, 8), 0, "激光干涉仪"),
-            m("等效两年磨损后预紧力保持率", "preload retained after two equivalent years", "%", (58, 66), (84, 90), 0, "变载谱试验"),
+            m(
+                "任意300 mm行程变动量",
+                "travel variation over 300 mm",
+                "μm",
+                (16, 22),
+                (6, 8),
+                0,
+                "激光干涉仪",
+            ),
+            m(
+                "等效两年磨损后预紧力保持率",
+                "preload retained after two equivalent years",
+                "%",
+                (58, 66),
+                (84, 90),
+                0,
+                "变载谱试验",
+            ),
             m("磨削废品率", "grinding scrap rate", "%", (6, 8.5), (1.2, 2), 1, "月度统计"),
         ),
+        proves="13 13 23 2 12",
+        answers="2 2 2 1 1",
         wants="""
             {o}精度保持性提升
             {o}热处理变形控制
@@ -281,7 +371,7 @@ TOPICS = (
             散料三维视觉抓取系统 | 3-D bin picking | 用结构光相机与点云配准识别堆叠毛坯，反光表面采用多曝光融合，抓取失败自动换姿态 | 1 2 3 4
             免示教轨迹生成方法 | teach-free path generation | 由数模直接生成抓取与放置轨迹并做碰撞检查，换产只需选择零件号
             力控浮动去毛刺装置 | force-controlled deburring | 以恒力浮动主轴跟随分型线，毛坯偏差2 mm以内仍可均匀倒棱 | 5
-            快换夹爪与零点定位结构 | quick-change grippers with zero-point location | 夹爪、卡爪和托盘共用一套零点接口，换型不超过8 min | 1 2 3 4
+            快换夹爪与零点定位结构 | quick-change grippers with zero-point location | 让夹爪、卡爪和托盘共用一套零点接口，换型不超过8 min | 1 2 3 4
             单元排产与刀具寿命联动系统 | scheduling linked with tool life | 把刀具剩余寿命写入排产约束，夜间无人段只安排可完成的批次 | 1 2 3 4
         """,
         problems="""
@@ -298,6 +388,8 @@ TOPICS = (
             m("设备综合效率", "overall equipment effectiveness", "%", (48, 56), (74, 81), 0, "两班制月均"),
             m("抓取成功率", "picking success rate", "%", (93, 95.5), (99.2, 99.7), 1, "含油污毛坯1000次"),
         ),
+        proves="3 1 2 12 2",
+        answers="2 1 3 1 3",
         wants="""
             {o}小批量快速换型方案
             {o}视觉抓取与防错
@@ -349,6 +441,8 @@ TOPICS = (
             m("误判率", "false-reject rate", "%", (5, 8), (0.5, 1.0), 1, "连续1万件"),
             m("单件检测时间", "inspection time per part", "s", (45, 70), (4, 8), 0, "含上下料"),
         ),
+        proves="13 1 13 2 2",
+        answers="2 3 1 1 3",
         wants="""
             {o}在线全检
             {o}测量与刀补闭环控制
@@ -383,7 +477,7 @@ TOPICS = (
             导轨贴塑与淬硬修复工艺 | guideway coating and hardening repair | 对磨损导轨激光淬硬后贴塑配刮，恢复几何精度而不需整体导轨磨 | 1 3 5
             国产数控系统移植方案 | migration to domestic controllers | 以通用输入输出映射表和宏指令转换工具把原有程序移植到国产系统，程序无需重写
             伺服直驱替代液压结构 | servo drive replacing hydraulics | 用伺服电机与行星丝杠替代夹紧、换刀等液压执行机构，待机能耗接近零
-            加装型数据采集终端 | add-on data terminal | 不改原电气线路，由电流钳和主轴编码器推断运行、待机、报警三种状态
+            加装型数据采集终端 | add-on data terminal | 不改原电气线路，由电流钳和主轴编码器推断运行、待机、报警三种状态，并提示空转时段和可停辅机
             几何误差快速检定方法 | quick geometric-error check | 用球杆仪与步距规在4 h内分离出主要误差项，指导有针对性的修复
         """,
         problems="""
@@ -397,9 +491,19 @@ TOPICS = (
         """,
         metrics=(
             m("定位精度", "positioning accuracy", "μm", (45, 60), (12, 18), 0, "全行程"),
-            m("单台改造费用占新机比例", "cost relative to a new machine", "%", (62, 70), (32, 41), 0, "同规格"),
+            m(
+                "单台改造费用占新机比例",
+                "cost relative to a new machine",
+                "%",
+                (62, 70),
+                (32, 41),
+                0,
+                "同规格",
+            ),
             m("单件能耗", "energy per part", "kWh", (0.82, 0.95), (0.48, 0.58), 2, "同一零件"),
         ),
+        proves="12 2 3 3 12",
+        answers="3 1 1 2 3",
         wants="""
             {o}低成本数控化改造
             {o}联网与产量采集
@@ -439,7 +543,7 @@ TOPICS = (
         """,
         problems="""
             {o}多靠手工堆焊，热影响区大、易开裂，修后寿命不足新件一半
-            {o}件件不同、批量小，专用工装不经济
+            {o}的对象各不相同、批量小，专用工装不经济
             {o}后的变形和气孔要二次返修，交期难以保证
         """,
         tried="""
@@ -448,9 +552,19 @@ TOPICS = (
         """,
         metrics=(
             m("修复层裂纹率", "crack rate of the deposit", "%", (9, 13), (0.6, 1.5), 1, "着色检测"),
-            m("修复后使用寿命与新件之比", "service life relative to a new part", "%", (42, 52), (88, 102), 0, "现场跟踪"),
+            m(
+                "修复后使用寿命与新件之比",
+                "service life relative to a new part",
+                "%",
+                (42, 52),
+                (88, 102),
+                0,
+                "现场跟踪",
+            ),
             m("单件修复工时", "repair time per part", "h", (7, 9), (2.4, 3.2), 1, "典型件"),
         ),
+        proves="12 3 12 3 23",
+        answers="1 3 1 2 1",
         wants="""
             {o}低热输入工艺
             {o}激光增材技术

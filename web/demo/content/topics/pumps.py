@@ -40,9 +40,19 @@ TOPICS = (
         """,
         metrics=(
             m("水泵效率", "pump efficiency", "%", (58, 63), (66, 71), 0, "额定工况"),
-            m("高效区宽度（效率不低于峰值92%的流量范围与额定流量之比）", "width of the efficient range", "%", (34, 42), (55, 66), 0, "清水台架"),
+            m(
+                "高效区宽度（占额定流量）",
+                "width of the efficient range",
+                "%",
+                (34, 42),
+                (55, 66),
+                0,
+                "效率不低于峰值的92%",
+            ),
             m("单级扬程", "head per stage", "m", (6.2, 6.8), (7.4, 8.1), 1, "额定流量、2850 r/min"),
         ),
+        proves="12 12 13 13 1",
+        answers="1 1 2 2 1",
         wants="""
             {o}宽高效区水力模型开发
             {o}在六至八成流量下的提效技术
@@ -90,10 +100,36 @@ TOPICS = (
             曾更换低噪声轴承，整机只降低约1 dB(A)，成本增加6元
         """,
         metrics=(
-            m("整机噪声（A计权，距机壳1 m）", "sound pressure level at 1 m", "dB(A)", (50, 55), (40, 44), 0, "半消声室、额定工况"),
-            m("机脚振动速度有效值", "r.m.s. vibration velocity", "mm/s", (2.4, 3.1), (1.0, 1.5), 1, "额定工况"),
-            m("同批产品噪声极差", "noise spread within a batch", "dB(A)", (4.5, 6.0), (1.6, 2.4), 1, "50台抽检"),
+            m(
+                "整机噪声（A计权，距机壳1 m）",
+                "sound pressure level at 1 m",
+                "dB(A)",
+                (50, 55),
+                (40, 44),
+                0,
+                "半消声室、额定工况",
+            ),
+            m(
+                "机脚振动速度有效值",
+                "r.m.s. vibration velocity",
+                "mm/s",
+                (2.4, 3.1),
+                (1.0, 1.5),
+                1,
+                "额定工况",
+            ),
+            m(
+                "同批产品噪声极差",
+                "noise spread within a batch",
+                "dB(A)",
+                (4.5, 6.0),
+                (1.6, 2.4),
+                1,
+                "50台抽检",
+            ),
         ),
+        proves="1 12 123 12 13",
+        answers="1 1 3 3 1",
         wants="""
             {o}低频噪声治理技术
             {o}整机噪声降至居室可接受水平的方案
@@ -141,10 +177,36 @@ TOPICS = (
             曾加装干运转保护电路，能防烧机却不能解决启停阶段的端面磨损
         """,
         metrics=(
-            m("密封平均寿命", "mean seal life", "h", (2600, 3500), (7200, 9000), -2, "含砂量0.1%的清水循环台"),
-            m("断水干运转不泄漏时间", "dry-running time without leakage", "min", (1.5, 3), (15, 25), 0, "2900 r/min"),
-            m("端面摩擦系数", "friction coefficient of the faces", "", (0.11, 0.14), (0.04, 0.06), 2, "0.6 MPa、水润滑"),
+            m(
+                "密封平均寿命",
+                "mean seal life",
+                "h",
+                (2600, 3500),
+                (7200, 9000),
+                -2,
+                "含砂量0.1%的清水循环台",
+            ),
+            m(
+                "断水干运转不泄漏时间",
+                "dry-running time without leakage",
+                "min",
+                (1.5, 3),
+                (15, 25),
+                0,
+                "2900 r/min",
+            ),
+            m(
+                "端面摩擦系数",
+                "friction coefficient of the faces",
+                "",
+                (0.11, 0.14),
+                (0.04, 0.06),
+                2,
+                "0.6 MPa、水润滑",
+            ),
         ),
+        proves="13 23 1 2 1",
+        answers="1 1 3 1 2",
         wants="""
             {o}耐干运转机械密封
             {o}含砂介质下的密封延寿技术
@@ -193,9 +255,27 @@ TOPICS = (
         """,
         metrics=(
             m("电机与驱动系统效率", "motor-drive system efficiency", "%", (72, 76), (84, 88), 0, "50%负载点"),
-            m("恒压控制压力波动", "pressure ripple under constant-pressure control", "%", (7, 10), (1.8, 3.0), 1, "用水量阶跃50%"),
-            m("带载起动成功率", "success rate of loaded starts", "%", (99.2, 99.5), (99.95, 99.99), 2, "连续1万次起停"),
+            m(
+                "恒压控制压力波动",
+                "pressure ripple under constant-pressure control",
+                "%",
+                (7, 10),
+                (1.8, 3.0),
+                1,
+                "用水量阶跃50%",
+            ),
+            m(
+                "带载起动成功率",
+                "success rate of loaded starts",
+                "%",
+                (99.2, 99.5),
+                (99.95, 99.99),
+                2,
+                "连续1万次起停",
+            ),
         ),
+        proves="1 3 2 1 1",
+        answers="2 1 1 3 3",
         wants="""
             {o}低成本高效永磁驱动方案
             {o}无传感器恒压控制算法
@@ -244,9 +324,27 @@ TOPICS = (
         """,
         metrics=(
             m("冲蚀磨损失重速率", "erosion mass-loss rate", "mg/h", (38, 46), (6, 10), 0, "含砂5%、冲角30°"),
-            m("中性盐雾无锈蚀时间", "salt-spray time to first rust", "h", (240, 360), (1500, 2000), -1, "GB/T 10125"),
-            m("现场平均更换周期", "mean replacement interval on site", "月", (5, 7), (16, 22), 0, "三个用户现场"),
+            m(
+                "中性盐雾无锈蚀时间",
+                "salt-spray time to first rust",
+                "h",
+                (240, 360),
+                (1500, 2000),
+                -1,
+                "GB/T 10125",
+            ),
+            m(
+                "现场平均更换周期",
+                "mean replacement interval on site",
+                "个月",
+                (5, 7),
+                (16, 22),
+                0,
+                "三个用户现场",
+            ),
         ),
+        proves="13 23 13 13 23",
+        answers="2 1 2 2 1",
         wants="""
             {o}过流件耐氯离子腐蚀材料与工艺
             {o}叶轮表面强化与再制造
@@ -295,9 +393,27 @@ TOPICS = (
         """,
         metrics=(
             m("极限压力", "ultimate pressure", "Pa", (18, 30), (2, 5), 0, "封闭吸气口稳定2 h后"),
-            m("单位抽速功耗", "power per unit pumping speed", "kW/(100 m³/h)", (3.0, 3.4), (2.2, 2.5), 1, "吸气压力1 kPa"),
-            m("无故障连续运行时间", "continuous running time without fault", "h", (1800, 2500), (6000, 8000), -2, "含水汽工况"),
+            m(
+                "单位抽速功耗",
+                "power per unit pumping speed",
+                "kW/(100 m³/h)",
+                (3.0, 3.4),
+                (2.2, 2.5),
+                1,
+                "吸气压力1 kPa",
+            ),
+            m(
+                "无故障连续运行时间",
+                "continuous running time without fault",
+                "h",
+                (1800, 2500),
+                (6000, 8000),
+                -2,
+                "含水汽工况",
+            ),
         ),
+        proves="12 13 13 3 3",
+        answers="1 1 3 2 2",
         wants="""
             {o}热态间隙控制与咬死预防
             {o}极限真空提升技术
@@ -345,10 +461,20 @@ TOPICS = (
             曾做余热改造，热水温度不稳，冬季反而要补电加热
         """,
         metrics=(
-            m("整机输入比功率", "specific input power", "kW/(m³/min)", (7.4, 8.0), (6.2, 6.7), 1, "排气压力0.7 MPa（表压）、额定流量"),
+            m(
+                "整机输入比功率",
+                "specific input power",
+                "kW/(m³/min)",
+                (7.4, 8.0),
+                (6.2, 6.7),
+                1,
+                "排气压力0.7 MPa（表压）、额定流量",
+            ),
             m("卸载功率占比", "share of unloaded power", "%", (32, 40), (9, 14), 0, "典型三班工况"),
             m("余热回收率", "share of heat recovered", "%", (30, 45), (66, 75), 0, "出水60 ℃"),
         ),
+        proves="1 1 2 3 1",
+        answers="1 1 2 1 3",
         wants="""
             {o}部分负荷节能技术
             {o}比功率达到一级能效的改进方案
@@ -396,10 +522,28 @@ TOPICS = (
             曾给每台泵加装振动传感器，一年内损坏三成
         """,
         metrics=(
-            m("典型故障识别准确率", "accuracy of fault recognition", "%", (68, 76), (92, 96), 0, "六类故障、现场数据"),
+            m(
+                "典型故障识别准确率",
+                "accuracy of fault recognition",
+                "%",
+                (68, 76),
+                (92, 96),
+                0,
+                "六类故障、现场数据",
+            ),
             m("误报次数", "false alarms", "次/(站·月)", (9, 14), (0.8, 1.6), 1, "连续6个月"),
-            m("吨水百米电耗", "energy per tonne lifted 100 m", "kWh", (0.46, 0.52), (0.38, 0.42), 2, "全年平均"),
+            m(
+                "吨水百米电耗",
+                "energy per tonne lifted 100 m",
+                "kWh",
+                (0.46, 0.52),
+                (0.38, 0.42),
+                2,
+                "全年平均",
+            ),
         ),
+        proves="12 12 12 2 3",
+        answers="2 1 2 1 3",
         wants="""
             {o}少传感器故障诊断
             {o}无人值守运维与告警降噪
@@ -449,8 +593,18 @@ TOPICS = (
         metrics=(
             m("一次合格率", "first-pass yield", "%", (88, 92), (97.5, 99), 1, "连续生产5000件"),
             m("单件节拍", "cycle time", "s", (34, 42), (14, 19), 0, "单线、含上下料"),
-            m("关键尺寸偏差", "deviation of the critical dimension", "mm", (0.35, 0.45), (0.10, 0.16), 2, "三坐标抽检"),
+            m(
+                "关键尺寸偏差",
+                "deviation of the critical dimension",
+                "mm",
+                (0.35, 0.45),
+                (0.10, 0.16),
+                2,
+                "三坐标抽检",
+            ),
         ),
+        proves="13 123 23 13 2",
+        answers="2 1 3 2 1",
         wants="""
             {o}自动化焊接与变形控制
             {o}少人化生产单元
@@ -498,10 +652,20 @@ TOPICS = (
             曾把光伏阵列放大三成，晴天限功率、阴天仍不出水
         """,
         metrics=(
-            m("日有效出水时间", "effective pumping time per day", "h", (6.0, 6.8), (8.2, 9.0), 1, "浙东沿海4月典型日"),
+            m(
+                "日有效出水时间",
+                "effective pumping time per day",
+                "h",
+                (6.0, 6.8),
+                (8.2, 9.0),
+                1,
+                "浙东沿海4月典型日",
+            ),
             m("最大功率点跟踪效率", "tracking efficiency", "%", (93, 95), (98.2, 99.1), 1, "动态辐照剖面"),
             m("多云日起停次数", "starts on a cloudy day", "次", (26, 38), (4, 8), 0, "实测10日平均"),
         ),
+        proves="123 1 13 3 13",
+        answers="1 1 2 2 1",
         wants="""
             {o}弱光出水与防频繁起停控制
             {o}多泵型自适应驱动器

@@ -26,7 +26,7 @@ TOPICS = (
             无铜陶瓷基配方 | copper-free ceramic formulation | 以片状钛酸钾镁和改性蛭石代替铜纤维，配合多级粒径填料稳定高温摩擦膜
             芳纶浆粕预分散工艺 | pre-dispersion of aramid pulp | 采用高速犁耙与静电中和预分散芳纶，压制件密度偏差不超过0.04 g/cm³
             阻尼消音片匹配方法 | damping-shim matching | 由复特征值分析找出不稳定模态，再选定消音片层数与背板倒角 | 1 2 3 5
-            低温快速压制工艺 | fast low-temperature moulding | 调整树脂流动窗口和排气次数，压制周期由5 min缩短到2 min
+            低温快速压制工艺 | fast low-temperature moulding | 调整树脂流动窗口和排气次数，压制周期由5 min缩短到2 min，密度更均匀
             可溶矿物纤维与可控造孔方法 | soluble mineral fibre with controlled porosity | 以可溶性矿物纤维配合造孔剂提高热衰退后的恢复性，气孔率稳定在12%至16%
         """,
         problems="""
@@ -43,6 +43,8 @@ TOPICS = (
             m("磨损率", "wear rate", "10⁻⁷ cm³/(N·m)", (0.42, 0.52), (0.18, 0.25), 2, "250 ℃"),
             m("制动尖叫发生率", "squeal occurrence", "%", (4, 6.5), (0.4, 0.9), 1, "台架矩阵试验"),
         ),
+        proves="12 2 3 2 13",
+        answers="3 3 2 3 1",
         wants="""
             {o}无铜配方开发
             {o}制动尖叫治理
@@ -94,6 +96,8 @@ TOPICS = (
             m("本体取样延伸率", "elongation in the part", "%", (2.2, 3.5), (9, 12), 1, "铸态"),
             m("内部缩孔不良率", "shrinkage reject rate", "%", (4.5, 6.5), (0.6, 1.2), 1, "X射线探伤"),
         ),
+        proves="2 23 23 3 1",
+        answers="3 2 2 2 1",
         wants="""
             {o}轻量化设计与成形
             {o}压铸缩孔控制
@@ -141,10 +145,28 @@ TOPICS = (
             曾更换正弦波控制器，噪声降低，低速爬坡力矩反而不足
         """,
         metrics=(
-            m("综合工况系统效率", "drive-cycle system efficiency", "%", (72, 76), (83, 87), 0, "城市循环工况"),
-            m("15%坡度持续爬坡时间", "continuous climbing time on a 15% grade", "min", (8, 12), (26, 34), 0, "环境30 ℃、满载"),
+            m(
+                "综合工况系统效率",
+                "drive-cycle system efficiency",
+                "%",
+                (72, 76),
+                (83, 87),
+                0,
+                "城市循环工况",
+            ),
+            m(
+                "15%坡度持续爬坡时间",
+                "continuous climbing time on a 15% grade",
+                "min",
+                (8, 12),
+                (26, 34),
+                0,
+                "环境30 ℃、满载",
+            ),
             m("持续功率密度", "continuous power density", "kW/kg", (0.55, 0.65), (0.95, 1.15), 2, "电机本体"),
         ),
+        proves="13 1 23 1 12",
+        answers="2 3 1 2 2",
         wants="""
             {o}效率与续航提升
             {o}爬坡温升控制
@@ -176,9 +198,9 @@ TOPICS = (
             电动自行车前叉 | e-bike front forks
         """,
         methods="""
-            频率敏感阻尼阀 | frequency-selective damping valve | 用小腔活塞响应高频小振幅并旁通一部分油液，路面碎振衰减而侧倾不增加
+            阀片叠层抗空化设计 | anti-cavitation valve stack | 以阀片叠层刚度渐变与流道倒角抑制高速段空化，连续冲击下阻尼力平稳
             低摩擦油封配方与唇口设计 | low-friction oil-seal design | 以氢化丁腈加固体润滑剂配方并减小唇口过盈，起动摩擦力明显降低
-            电磁比例阀半主动控制 | semi-active control with proportional valve | 用天棚与地棚混合算法控制比例阀，单通道响应不超过12 ms
+            电磁比例阀半主动控制 | semi-active control with proportional valve | 用天棚与地棚混合算法控制比例阀并补偿油温漂移，单通道响应不超过12 ms
             活塞杆镀层替代硬铬工艺 | alternative to hard chrome on rods | 以等离子氮化加氧化复合处理替代电镀硬铬，无含铬废水
             气液分离防乳化结构 | anti-aeration structure | 采用弹性浮动活塞隔离气室，大行程连续冲击时阻尼力不衰减
         """,
@@ -192,10 +214,20 @@ TOPICS = (
             曾更换进口油封，渗油减少，低温摩擦仍偏大
         """,
         metrics=(
-            m("30 min连续冲击后阻尼力保持率", "damping retained after 30 min of shocks", "%", (70, 78), (91, 96), 0, "示功试验"),
+            m(
+                "30 min连续冲击后阻尼力保持率",
+                "damping retained after 30 min of shocks",
+                "%",
+                (70, 78),
+                (91, 96),
+                0,
+                "示功试验",
+            ),
             m("起动摩擦力", "breakaway friction", "N", (62, 80), (24, 34), 0, "-20 ℃"),
             m("耐久后渗油率", "leak rate after endurance", "%", (3.5, 5), (0.3, 0.8), 1, "100万次往复"),
         ),
+        proves="1 23 1 3 1",
+        answers="1 2 1 2 1",
         wants="""
             {o}阻尼衰减与乳化治理
             {o}低摩擦与防渗油技术
@@ -243,10 +275,37 @@ TOPICS = (
             曾使用普通泡棉隔热，针刺试验仍发生扩散
         """,
         metrics=(
-            m("快充末端电芯最大温差", "maximum cell temperature difference", "K", (9, 13), (2.5, 4.0), 1, "1C充电、环境35 ℃"),
+            m(
+                "快充末端电芯最大温差",
+                "maximum cell temperature difference",
+                "K",
+                (9, 13),
+                (2.5, 4.0),
+                1,
+                "1C充电、环境35 ℃",
+            ),
             m("热失控预警提前时间", "warning time before venting", "min", (0.5, 1.5), (6, 11), 0, "过充触发"),
-            m("600次循环后容量保持率", "capacity retained after 600 cycles", "%", (74, 79), (87, 91), 0, "常温"),
+            m(
+                "单体失控后相邻电芯不起火时间",
+                "time without propagation",
+                "min",
+                (3, 6),
+                (35, 60),
+                0,
+                "加热触发",
+            ),
+            m(
+                "600次循环后容量保持率",
+                "capacity retained after 600 cycles",
+                "%",
+                (74, 79),
+                (87, 91),
+                0,
+                "常温",
+            ),
         ),
+        proves="14 2 3 24 3",
+        answers="3 2 2 1 2",
         wants="""
             {o}热扩散防护
             {o}快充均温技术
@@ -282,7 +341,7 @@ TOPICS = (
             齿面拓扑修形方法 | topological flank modification | 以传动误差峰峰值最小为目标，联合优化齿向鼓形和齿顶修缘
             真空低压渗碳与气淬工艺 | low-pressure carburising with gas quench | 按齿厚分段控制碳势脉冲和气淬压力，变形量可重复
             齿面超精强力珩磨工艺 | power honing | 用可控偏摆的珩轮去除热处理变形，齿面纹理有利于降噪 | 1 2 4 5
-            传动噪声下线检测系统 | end-of-line noise testing | 以阶次谱和机器学习判别磕碰、偏心与齿距误差，定位到具体齿轮
+            复合喷丸强化工艺 | duplex shot peening | 先高强度后低强度两次喷丸，齿根残余压应力提高而齿面粗糙度不变差
         """,
         problems="""
             {o}改用电驱动后没有发动机声掩蔽，啸叫成为主要投诉
@@ -294,10 +353,20 @@ TOPICS = (
             曾用剃齿代替磨齿，热处理后噪声离散，返修率约8%
         """,
         metrics=(
-            m("传动误差峰峰值", "peak-to-peak transmission error", "μm", (5.5, 7.5), (1.6, 2.4), 1, "额定转矩"),
+            m(
+                "传动误差峰峰值",
+                "peak-to-peak transmission error",
+                "μm",
+                (5.5, 7.5),
+                (1.6, 2.4),
+                1,
+                "额定转矩",
+            ),
             m("1 m处啸叫声级", "whine level at 1 m", "dB(A)", (74, 78), (63, 67), 0, "台架扫频"),
             m("接触疲劳寿命", "contact fatigue life", "万次", (480, 620), (1150, 1450), -1, "同一应力水平"),
         ),
+        proves="3 12 13 12 3",
+        answers="3 1 2 2 2",
         wants="""
             {o}啸叫控制
             {o}热处理变形控制
@@ -332,7 +401,7 @@ TOPICS = (
             差分霍尔自校准电路 | self-calibrating differential Hall circuit | 上电后利用前几圈信号校准气隙与偏置，安装误差放宽一倍
             低压注塑封装工艺 | low-pressure overmoulding | 用聚酰胺热熔胶在0.4 MPa下包封，元件不受冲击，省去灌胶固化
             接触件镀层替代方法 | alternative contact plating | 以锡银合金配合微动抑制结构替代镀金，接触电阻长期稳定
-            多余度信号诊断算法 | redundant-signal diagnosis | 用双通道反向输出互检并识别断线、短路与漂移，满足功能安全要求
+            多余度信号诊断算法 | redundant-signal diagnosis | 用双通道反向输出互检并识别断线、短路与漂移，单通道失效时可降级工作
             电磁屏蔽端接结构 | shielded termination | 采用360度环压屏蔽端接，减小共模辐射且可自动装配
         """,
         problems="""
@@ -345,10 +414,20 @@ TOPICS = (
             曾改用国产芯片直接替换，高温漂移超差
         """,
         metrics=(
-            m("冷热冲击后失效率", "failure rate after thermal shock", "10⁻⁶", (850, 1300), (60, 130), -1, "-40至125 ℃、1000次"),
+            m(
+                "冷热冲击后失效率",
+                "failure rate after thermal shock",
+                "10⁻⁶",
+                (850, 1300),
+                (60, 130),
+                -1,
+                "-40至125 ℃、1000次",
+            ),
             m("允许安装气隙", "permissible air gap", "mm", (1.0, 1.3), (2.2, 2.8), 1, "全温区"),
             m("单件材料成本", "material cost per piece", "元", (11.5, 13.5), (7.2, 8.6), 1, "月产5万件"),
         ),
+        proves="2 13 13 1 13",
+        answers="2 1 3 1 1",
         wants="""
             {o}防水与耐候可靠性提升
             {o}国产芯片替代
@@ -370,7 +449,7 @@ TOPICS = (
         goal="耐久性提升",
         field=F.NEW_MATERIALS,
         ipc="C08L 23/16; F16J 15/10; C08K 3/04",
-        keywords="橡胶密封 耐老化 低压缩永久变形 再生塑料",
+        keywords="橡胶密封 耐老化 低压缩永久变形 低气味",
         incumbent="普通三元乙丙或丁腈胶料",
         objects="""
             电池箱密封圈 | battery-box gaskets
@@ -384,26 +463,36 @@ TOPICS = (
             微孔发泡连续挤出工艺 | continuous microcellular extrusion | 以微波与热风分段硫化控制泡孔，密度波动不超过3% | 1 3
             白炭黑原位改性方法 | in-situ modification of silica | 在密炼阶段完成硅烷化并控制排气，动态压缩生热下降
             气味与挥发物脱除工艺 | odour and VOC stripping | 在挤出段引入水汽提脱挥并加装真空分离，成品气味等级不高于3级 | 3 5
-            再生料增容改性方法 | compatibilised recycled compound | 用接枝弹性体增容消费后再生料，在掺量三成时仍保持冲击强度 | 3 5
+            防老剂接枝方法 | grafted antioxidant | 把防老剂接枝到橡胶主链，长期受热不迁移、不喷霜
         """,
         problems="""
             {o}在介质浸泡和高低温交变下密封力衰减，两三年后渗漏
-            {o}{o}的气味和挥发物指标收紧，配方调整后硫化又变慢
-            {o}主机厂要求{o}掺用再生料，性能和颜色一致性难以保证
+            {o}的气味和挥发物指标收紧，配方调整后硫化又变慢
+            {o}长期受热后变硬、表面喷霜，更换周期短于整车保养周期
         """,
         tried="""
             曾提高硫化程度，压缩永久变形降低，但低温变脆
-            曾采购多家再生料，批次熔指相差一倍
+            曾加倍添加防老剂，表面喷霜被主机厂退货
         """,
         metrics=(
             m("压缩永久变形", "compression set", "%", (32, 40), (12, 18), 0, "125 ℃、1000 h"),
-            m("热老化后拉伸强度保持率", "tensile strength kept after ageing", "%", (66, 73), (86, 92), 0, "150 ℃、504 h"),
+            m(
+                "热老化后拉伸强度保持率",
+                "tensile strength kept after ageing",
+                "%",
+                (66, 73),
+                (86, 92),
+                0,
+                "150 ℃、504 h",
+            ),
             m("总挥发性有机物", "total volatile organics", "μg/g", (78, 105), (24, 38), 0, "热脱附法"),
         ),
+        proves="12 1 1 3 2",
+        answers="1 1 1 2 3",
         wants="""
             {o}长寿命配方开发
             {o}低气味低挥发技术
-            {o}再生料应用与一致性控制
+            {o}耐热老化与防喷霜配方
             {o}硫化工艺与模具改进
         """,
         tasks="""
@@ -451,6 +540,8 @@ TOPICS = (
             m("返喷率", "rework rate", "%", (11, 15), (2.0, 3.5), 1, "月度统计"),
             m("单件涂装能耗", "energy per coated part", "kWh", (1.9, 2.3), (1.1, 1.4), 1, "同一零件"),
         ),
+        proves="13 1 3 2 1",
+        answers="1 1 3 2 1",
         wants="""
             {o}无铬表面处理
             {o}低能耗涂装工艺

@@ -1,0 +1,1 @@
+"""What the demonstration shows: invented, deterministic, without IO. `generate` writes all of it."""
