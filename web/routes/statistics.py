@@ -1,0 +1,495 @@
+"""The officials' figure: the share of GDP with its caliber and inputs, down to the single contract.
+
+Everybody may read it. Single contracts' amounts, and cells so small that they would tell one, are for
+those who may read the detail.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from fastapi import APIRouter
+from markupsafe import Markup
+from starlette.responses import Response, StreamingResponse
+
+from market.clock import local_date
+from market.db import Session
+from market.deals.models import ContractKind
+from market.errors import NotFound
+from market.money import FEN_PER_YI, FEN_PER_YUAN, yuan
+from market.parties.models import OrganisationKind
+from market.permissions import Action, require
+from market.statistics import queries, service, snapshots
+from market.statistics.inputs import GdpReleaseInput, SnapshotInput
+from market.statistics.models import Vintage
+from market.taxonomy.queries import industry_names
+from web import charts, i18n
+from web.deps import FormDep, PageDep, ReadTx, RowId
+from web.forms import Form
+from web.render import Page, url
+
+router = APIRouter()
+
+YEARS_SHOWN = 6
+PER_PAGE = 50
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a breakdown, in words. `fen` is None where it is withheld."""
+
+    text: str
+    count: int
+    fen: int | None
+    href: str
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """A table of the figure by one thing."""
+
+    key: str
+    title: str
+    rows: list[Row]
+    withheld: bool
+
+
+@dataclass(frozen=True)
+class FigurePage:
+    """Context of the figure's page."""
+
+    figure: queries.Figure
+    figures: list[queries.Figure]
+    calibers: list[queries.CaliberRow]
+    years: list[int]
+    quarter: int
+    as_of: dt.date
+    is_today: bool
+    target: Any
+    share_chart: Markup
+    kind_chart: Markup
+    kind_table: tuple[list[str], list[list[str]]]
+    breakdowns: list[Breakdown]
+    releases: list[queries.ReleaseRow]
+    published: list[snapshots.SnapshotRow]
+    empty: bool
+    detail: bool
+    may_manage: bool
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the address asks for; a value that means nothing is ignored, for links grow old."""
+
+    caliber: str | None
+    year: int | None
+    quarter: int
+    as_of: dt.date
+
+
+def _asked(page: Page) -> Asked:
+    query, today = page.request.query_params, local_date(page.now)
+    code, year, quarter = query.get("caliber", ""), query.get("year", ""), query.get("quarter", "")
+    try:
+        as_of = dt.date.fromisoformat(query.get("as_of", ""))
+    except ValueError:
+        as_of = today
+    return Asked(
+        code if re.fullmatch(r"[A-Z][0-9A-Z]{0,7}", code) else None,
+        int(year) if re.fullmatch(r"(19|20)[0-9]{2}", year) else None,
+        int(quarter) if quarter in ("1", "2", "3", "4") else 4,
+        min(as_of, today) if as_of.year >= 1990 else today,
+    )
+
+
+def _caliber(session: Session, code: str | None) -> queries.CaliberRow:
+    try:
+        return queries.caliber(session, code)
+    except NotFound:
+        return queries.caliber(session)
+
+
+@router.get("/statistics")
+def show_figure(page: PageDep, session: ReadTx) -> Response:
+    """The figure, its inputs, its course over the years and what it is made of."""
+    asked = _asked(page)
+    detail = page.actor.can(Action.STATISTICS_READ_DETAIL)
+    counting = _caliber(session, asked.caliber)
+    known = queries.years(session, asked.as_of)
+    shown = sorted({*known[:YEARS_SHOWN], *([asked.year] if asked.year in known else [])})
+    course = queries.figures(session, counting, shown, as_of=asked.as_of)
+    year = asked.year or queries.default_year(course, asked.as_of)
+    by_year = {one.period.year: one for one in course}
+    if asked.quarter == 4 and year in by_year:
+        figure = by_year[year]
+    else:
+        figure = queries.figure(session, counting, year, asked.quarter, as_of=asked.as_of)
+    target = queries.plan_target(session)
+    table = _by_kind_and_year(course, page.language, detail=detail)
+    published, _ = snapshots.snapshots(session, limit=8)
+    context = FigurePage(
+        figure=figure,
+        figures=course[::-1],
+        calibers=queries.calibers(session),
+        years=sorted({*known, year}, reverse=True),
+        quarter=asked.quarter,
+        as_of=asked.as_of,
+        is_today=asked.as_of == local_date(page.now),
+        target=target,
+        share_chart=_share_chart(course, target, page.language),
+        kind_chart=_kind_chart(course, page.language, detail=detail),
+        kind_table=table,
+        breakdowns=_breakdowns(session, page, figure, detail=detail),
+        releases=queries.releases(session, counting.region_code),
+        published=published,
+        empty=not any(one.contracts for one in course) and not figure.contracts,
+        detail=detail,
+        may_manage=page.actor.can(Action.STATISTICS_MANAGE),
+    )
+    return page.render("statistics/figure.html", context)
+
+
+def _share_chart(course: list[queries.Figure], target: Any, language: str) -> Markup:
+    points = [
+        charts.Point(
+            str(one.period.year),
+            one.percent,
+            "" if one.percent is None else f"{one.percent.quantize(Decimal('0.01'))}%",
+        )
+        for one in course
+    ]
+    words = (
+        i18n.term(
+            "chart.plan_target", language, {"value": f"{target.value}{target.unit}", "year": target.year}
+        )
+        if target
+        else ""
+    )
+    return charts.shares(
+        points,
+        title=i18n.term("chart.share_title", language),
+        axis=i18n.term("chart.share_axis", language),
+        target=Decimal(target.value) if target else None,
+        target_words=words,
+    )
+
+
+def _cells_by_year(course: list[queries.Figure], *, detail: bool) -> dict[int, dict[str, queries.Cell]]:
+    return {
+        one.period.year: {
+            cell.key: cell for cell in queries.breakdown(one.contracts, queries.by_kind, detail=detail)
+        }
+        for one in course
+    }
+
+
+def _kind_chart(course: list[queries.Figure], language: str, *, detail: bool) -> Markup:
+    labels = {kind.value: i18n.label(kind, language) for kind in ContractKind}
+    parts = [
+        charts.Part(str(year), labels[key], Decimal(cell.fen) / FEN_PER_YI)
+        for year, cells in _cells_by_year(course, detail=detail).items()
+        for key, cell in cells.items()
+        if cell.fen
+    ]
+    return charts.stacked(
+        parts,
+        xs=[str(one.period.year) for one in course],
+        series=list(labels.values()),
+        title=i18n.term("chart.kind_title", language),
+        axis=i18n.term("chart.kind_axis", language),
+    )
+
+
+def _by_kind_and_year(
+    course: list[queries.Figure], language: str, *, detail: bool
+) -> tuple[list[str], list[list[str]]]:
+    """The numbers of the chart by kind: 万元 with two decimals, `*` where withheld."""
+    cells = _cells_by_year(course, detail=detail)
+    head = [i18n.term("field.year", language), *(i18n.label(kind, language) for kind in ContractKind)]
+    rows = []
+    for year in sorted(cells, reverse=True):
+        row = [str(year)]
+        for kind in ContractKind:
+            cell = cells[year].get(kind.value)
+            row.append("—" if cell is None else "*" if cell.fen is None else _wan(cell.fen))
+        rows.append(row)
+    return head, rows
+
+
+def _wan(fen: int) -> str:
+    hundredths = (fen * 2 + FEN_PER_YUAN * 100) // (2 * FEN_PER_YUAN * 100)
+    return f"{hundredths // 100:,}.{hundredths % 100:02d}"
+
+
+def _breakdowns(session: Session, page: Page, figure: queries.Figure, *, detail: bool) -> list[Breakdown]:
+    language = page.language
+    industries = industry_names(session, language)
+    kinds = {kind.value: i18n.label(kind, language) for kind in ContractKind}
+    sellers = {kind.value: i18n.label(kind, language) for kind in OrganisationKind}
+    sellers[""] = i18n.term("statistics.seller_no_member", language)
+    industries[""] = i18n.term("statistics.industry_not_stated", language)
+    months = [f"{number:02d}" for number in range(1, figure.period.quarter * 3 + 1)]
+    found = []
+    for key, by, names in (
+        ("kind", queries.by_kind, kinds),
+        ("month", queries.by_month, {month: f"{figure.period.year}-{month}" for month in months}),
+        ("industry", queries.by_industry, industries),
+        ("seller", queries.by_seller_kind, sellers),
+    ):
+        cells = queries.breakdown(
+            figure.contracts, by, detail=detail, order=months if key == "month" else None
+        )
+        rows = [
+            Row(names.get(cell.key, cell.key), cell.count, cell.fen, _drill(figure, **{key: cell.key or "-"}))
+            for cell in cells
+        ]
+        title = i18n.term(f"statistics.by_{key}", language)
+        found.append(Breakdown(key, title, rows, any(cell.fen is None for cell in cells)))
+    return found
+
+
+def _drill(figure: queries.Figure, **filters: str) -> str:
+    return url(
+        "/statistics/contracts",
+        year=figure.period.year,
+        quarter=figure.period.quarter if figure.period.quarter < 4 else None,
+        caliber=figure.caliber.code,
+        as_of=figure.as_of.isoformat(),
+        **filters,
+    )
+
+
+@dataclass(frozen=True)
+class CountedPage:
+    """Context of the contracts inside a figure."""
+
+    figure: queries.Figure
+    contracts: list[queries.Counted]
+    kinds: dict[str, ContractKind]
+    filters: list[tuple[str, str]]
+    total: int
+    sum_fen: int | None
+    current_page: int
+    pages: int
+    detail: bool
+    csv_href: str
+
+
+_KEYS = {
+    "kind": queries.by_kind,
+    "month": queries.by_month,
+    "industry": queries.by_industry,
+    "seller": queries.by_seller_kind,
+}
+
+
+def _narrowed(page: Page, figure: queries.Figure) -> tuple[list[queries.Counted], dict[str, str]]:
+    wanted = {key: page.request.query_params[key] for key in _KEYS if page.request.query_params.get(key)}
+    values = {key: "" if value == "-" else value for key, value in wanted.items()}
+    return [
+        one for one in figure.contracts if all(_KEYS[key](one) == value for key, value in values.items())
+    ], wanted
+
+
+def _figure_asked(page: Page, session: Session) -> queries.Figure:
+    asked = _asked(page)
+    counting = _caliber(session, asked.caliber)
+    year = asked.year
+    if year is None:
+        published = queries.releases(session, counting.region_code)
+        year = max((one.year for one in published if one.quarter == asked.quarter), default=asked.as_of.year)
+    return queries.figure(session, counting, year, asked.quarter, as_of=asked.as_of)
+
+
+@router.get("/statistics/contracts")
+def show_counted(page: PageDep, session: ReadTx) -> Response:
+    """The contracts that a figure counts, each with a link to its record."""
+    figure = _figure_asked(page, session)
+    found, wanted = _narrowed(page, figure)
+    detail = page.actor.can(Action.STATISTICS_READ_DETAIL)
+    number = page.request.query_params.get("page", "")
+    pages = max(1, -(-len(found) // PER_PAGE))
+    current = max(1, min(int(number), pages)) if re.fullmatch(r"[0-9]{1,6}", number) else 1
+    context = CountedPage(
+        figure=figure,
+        contracts=found[(current - 1) * PER_PAGE : current * PER_PAGE],
+        kinds={kind.value: kind for kind in ContractKind},
+        filters=_filter_words(session, page, wanted),
+        total=len(found),
+        sum_fen=sum(one.fen for one in found) if detail else None,
+        current_page=current,
+        pages=pages,
+        detail=detail,
+        csv_href=_drill(figure, **wanted).replace("/statistics/contracts", "/statistics/contracts.csv", 1),
+    )
+    return page.render("statistics/contracts.html", context)
+
+
+def _filter_words(session: Session, page: Page, wanted: dict[str, str]) -> list[tuple[str, str]]:
+    language, words = page.language, []
+    for key, value in wanted.items():
+        text = value
+        if key == "kind" and value in set(ContractKind):
+            text = i18n.label(ContractKind(value), language)
+        elif key == "industry":
+            names = industry_names(session, language)
+            text = names.get(value, i18n.term("statistics.industry_not_stated", language))
+        elif key == "seller":
+            known = value in set(OrganisationKind)
+            text = (
+                i18n.label(OrganisationKind(value), language)
+                if known
+                else i18n.term("statistics.seller_no_member", language)
+            )
+        rest = {name: one for name, one in page.request.query_params.items() if name not in (key, "page")}
+        words.append(
+            (f"{i18n.term(f'statistics.by_{key}', language)}: {text}", url(page.request.url.path, **rest))
+        )
+    return words
+
+
+_CSV = (
+    "local_number", "registration_number", "title", "kind", "registered_on", "seller_name", "seller_region",
+    "buyer_name", "buyer_region", "industry_code", "source", "deal_fen", "technology_fen", "fen",
+)  # fmt: skip
+
+
+@router.get("/statistics/contracts.csv")
+def download_counted(page: PageDep, session: ReadTx) -> Response:
+    """The contracts inside a figure as a table for a spreadsheet; amounts in yuan."""
+    require(page.actor, Action.STATISTICS_READ_DETAIL)
+    figure = _figure_asked(page, session)
+    found, _ = _narrowed(page, figure)
+    language = page.language
+    head = [i18n.term(f"csv.{name}", language) for name in _CSV]
+    kinds = {kind.value: i18n.label(kind, language) for kind in ContractKind}
+
+    def lines() -> Iterator[str]:
+        # The mark tells spreadsheets that the file is UTF-8.
+        yield "\ufeff"
+        yield _csv_line(head)
+        for one in found:
+            values = [getattr(one, name) for name in _CSV]
+            values[_CSV.index("kind")] = kinds[one.kind]
+            for name in ("deal_fen", "technology_fen", "fen"):
+                values[_CSV.index(name)] = yuan(getattr(one, name))
+            yield _csv_line(["" if value is None else str(value) for value in values])
+
+    name = f"contracts-{figure.period.year}-{figure.caliber.code}.csv"
+    return StreamingResponse(
+        lines(),
+        media_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "private, no-store",
+        },
+    )
+
+
+def _csv_line(values: list[str]) -> str:
+    out = io.StringIO()
+    # A spreadsheet would run a title that begins like a formula.
+    csv.writer(out).writerow(
+        [f"'{value}" if value[:1] in "=+-@\t" and value[:1] else value for value in values]
+    )
+    return out.getvalue()
+
+
+@dataclass(frozen=True)
+class SnapshotPage:
+    """Context of a published figure."""
+
+    snapshot: snapshots.SnapshotRow
+    content: dict[str, Any]
+    vintage: Vintage
+    changes: list[snapshots.Change]
+    detail: bool
+
+
+@router.get("/statistics/snapshots/{snapshot_id}")
+def show_snapshot(page: PageDep, session: ReadTx, snapshot_id: RowId) -> Response:
+    """A published figure as it was frozen, and what it revised."""
+    row, content = snapshots.snapshot(session, snapshot_id)
+    changes = []
+    if row.supersedes_id is not None:
+        _, before = snapshots.snapshot(session, row.supersedes_id)
+        changes = snapshots.changes(before, content)
+    context = SnapshotPage(
+        snapshot=row,
+        content=content,
+        vintage=Vintage(content["gdp_release"]["vintage"]),
+        changes=changes,
+        detail=page.actor.can(Action.STATISTICS_READ_DETAIL),
+    )
+    return page.render("statistics/snapshot.html", context)
+
+
+@dataclass(frozen=True)
+class ManagePage:
+    """Context of the page where officials enter GDP releases and publish figures."""
+
+    release_form: Form
+    snapshot_form: Form
+    calibers: list[queries.CaliberRow]
+    releases: list[queries.ReleaseRow]
+    published: list[snapshots.SnapshotRow]
+    vintages: list[Vintage]
+    region_code: str
+
+
+def _manage(page: Page, release_form: Form | None = None, snapshot_form: Form | None = None) -> Response:
+    require(page.actor, Action.STATISTICS_MANAGE)
+    year = local_date(page.now).year - 1
+    with page.parts.db.read() as session:
+        counting = queries.caliber(session)
+        context = ManagePage(
+            release_form=release_form
+            or Form.from_values(
+                {"region_code": counting.region_code, "year": year, "quarter": 4, "vintage": "first"}
+            ),
+            snapshot_form=snapshot_form
+            or Form.from_values({"caliber": counting.code, "year": year, "quarter": 4}),
+            calibers=queries.calibers(session),
+            releases=queries.releases(session),
+            published=snapshots.snapshots(session, limit=20)[0],
+            vintages=list(Vintage),
+            region_code=counting.region_code,
+        )
+    return page.render("statistics/manage.html", context)
+
+
+@router.get("/statistics/manage")
+def manage(page: PageDep) -> Response:
+    """Enter GDP releases, publish figures."""
+    return _manage(page)
+
+
+@router.post("/statistics/releases")
+def add_release(page: PageDep, form: FormDep) -> Response:
+    """Enter a GDP release."""
+
+    def action(session: Session) -> str:
+        service.add_gdp_release(session, page.actor, page.now, form.parse(GdpReleaseInput))
+        return "/statistics/manage"
+
+    require(page.actor, Action.STATISTICS_MANAGE)
+    return page.submit(form, action, lambda form: _manage(page, release_form=form), flash="saved")
+
+
+@router.post("/statistics/snapshots")
+def publish(page: PageDep, form: FormDep) -> Response:
+    """Freeze and publish a figure."""
+
+    def action(session: Session) -> str:
+        data = form.parse(SnapshotInput)
+        return f"/statistics/snapshots/{service.publish_snapshot(session, page.actor, page.now, data)}"
+
+    require(page.actor, Action.STATISTICS_MANAGE)
+    return page.submit(form, action, lambda form: _manage(page, snapshot_form=form), flash="published")
