@@ -42,7 +42,8 @@ class Limits:
     sockets_per_person: int = 10
     sockets_per_address: int = 200
     hello_s: float = 10.0
-    idle_s: float = 75.0
+    idle_s: float = 180.0
+    """Longer than twice a minute: browsers let hidden pages speak but once a minute."""
     stall_s: float = 20.0
     heartbeat_s: float = 10.0
     poll_s: float = 1.0

@@ -30,17 +30,18 @@ class LotMachine(RuleBasedStateMachine):
         hard=st.sampled_from([None, 0, 30, 150]),
         reserve=st.sampled_from([None, 1500]),
         sole=st.sampled_from(list(SoleBidderRule)),
-        priority=st.sampled_from([None, 1, 2]),
+        priority=st.sampled_from([1, 2, None]),
+        cap=st.sampled_from([2000, 8000]),
     )
     def start(
-        self, hard: int | None, reserve: int | None, sole: SoleBidderRule, priority: int | None
+        self, hard: int | None, reserve: int | None, sole: SoleBidderRule, priority: int | None, cap: int
     ) -> None:
         terms = with_terms(
             hard_end=None if hard is None else ENDS + hard * S,
             reserve_fen=reserve,
             reserve_nonce="5" * 32 if reserve else "",
             sole_bidder=sole,
-            cap_fen=8000,
+            cap_fen=cap,
         )
         self.history = History(terms)
         self.history.do(c.Publish(lot_id=LOT))
@@ -61,10 +62,36 @@ class LotMachine(RuleBasedStateMachine):
         lag=st.sampled_from([0, 1, 400]),
     )
     def bid(self, alias: int, steps: int, off: int, lag: int) -> None:
-        lot = self.lot
-        base = lot.terms.start_fen if lot.price_fen is None else lot.price_fen
-        amount = base + steps * lot.terms.step(base) + off
-        before = lot
+        base = self.lot.terms.start_fen if self.lot.price_fen is None else self.lot.price_fen
+        self._place(alias, base + steps * self.lot.terms.step(base) + off, lag)
+
+    @precondition(lambda self: self.lot.state in BIDDING)
+    @rule(pick=st.integers(0, 2), steps=st.sampled_from([1, 1, 1, 3, 20]))
+    def outbid(self, pick: int, steps: int) -> None:
+        # Drawn blindly, good bids are rare: without this rule no lot gets far.
+        others = [alias for alias in sorted(self.lot.admitted) if alias != self.lot.leader]
+        if others:
+            price = self.lot.price_fen
+            amount = 1000 if price is None else price + steps * self.lot.terms.step(price)
+            self._place(others[pick % len(others)], amount, 0)
+
+    @precondition(lambda self: self.lot.state in BIDDING and self.lot.price_fen is not None)
+    @rule(alias=st.sampled_from([4, 4, 1]), steps=st.sampled_from([0, 0, 1]))
+    def match(self, alias: int, steps: int) -> None:
+        if alias == 4 and self.lot.leader == 4:
+            self._place(1, (self.lot.price_fen or 0) + self.lot.terms.step(self.lot.price_fen or 0), 0)
+        price = self.lot.price_fen or 0
+        self._place(alias, price + steps * self.lot.terms.step(price), 0)
+
+    @precondition(lambda self: self.lot.state in BIDDING and self.lot.bid_count > 1)
+    @rule()
+    def run_out(self) -> None:
+        assert self.lot.ends_at is not None
+        self.history.clock = max(self.history.clock, self.lot.ends_at + S)
+        self.close(False)
+
+    def _place(self, alias: int, amount: int, lag: int) -> None:
+        before = self.lot
         received = self.history.clock - lag * MS
         refusal = self.history.bid(alias or None, amount, self.history.clock, received)
         expected = self._model_accepts(before, alias, amount, received)
@@ -83,16 +110,17 @@ class LotMachine(RuleBasedStateMachine):
         if lot.state not in BIDDING or alias not in lot.admitted or received >= lot.ends_at:
             return False
         price, leader = self.model["price"], self.model["leader"]
+        cap = lot.terms.cap_fen or 0
         if leader == alias:
             return False
         if price is None:
-            return amount >= 1000 and (amount - 1000) % 100 == 0 and amount <= min(3000, 8000)
+            return amount >= 1000 and (amount - 1000) % 100 == 0 and amount <= min(3000, cap)
         if amount == price:
             mine, theirs = lot.admitted[alias], lot.admitted.get(leader)
             return mine is not None and (theirs is None or mine < theirs)
         step = 100 if price < 3000 else 500
         extra = amount - price
-        return extra > 0 and extra % step == 0 and extra <= 20 * step and amount <= 8000
+        return extra > 0 and extra % step == 0 and extra <= 20 * step and amount <= cap
 
     @rule(seconds=st.sampled_from([0.001, 0.4, 1, 10, 61]))
     def wait(self, seconds: float) -> None:
@@ -121,7 +149,7 @@ class LotMachine(RuleBasedStateMachine):
     def resume(self) -> None:
         assert self.history.do(c.Resume(lot_id=LOT)) is None
 
-    @rule(alias=st.integers(1, 4))
+    @rule(alias=st.sampled_from([3, 3, 2, 4]))
     def revoke(self, alias: int) -> None:
         self.history.do(c.RevokeAdmission(lot_id=LOT, alias=alias, reason="退出"))
 
