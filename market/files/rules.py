@@ -127,8 +127,8 @@ def _inside_zip(content: bytes) -> str | None:
             if "[Content_Types].xml" in names:
                 return next((TYPES[ending] for part, ending in _PARTS.items() if part in names), None)
             if "mimetype" in names and archive.getinfo("mimetype").file_size <= 100:
-                with archive.open("mimetype") as entry:
-                    said = entry.read(101).decode("ascii", "replace").strip()
+                with archive.open("mimetype") as file:
+                    said = file.read(101).decode("ascii", "replace").strip()
                 return said if said in TYPES.values() and said.startswith(_OPEN_DOCUMENT) else None
     except (
         zipfile.BadZipFile,

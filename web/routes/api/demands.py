@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
@@ -24,8 +24,8 @@ from web.deps import CurrentActor, Now, PagingDep, PartsDep, ReadTx, RowId, Sign
 from web.routes.api import Listed, problems
 from web.routes.api.attachments import AttachmentOut
 from web.routes.api.results import (
+    AmountQuery,
     ContactOut,
-    Fen,
     HistoryOut,
     Industry,
     Level,
@@ -146,8 +146,8 @@ def list_demands(
     trl_min: Level = None,
     trl_max: Level = None,
     mode: Mode = None,
-    budget_from_fen: Fen = None,
-    budget_to_fen: Fen = None,
+    budget_from_fen: Annotated[int | None, AmountQuery] = None,
+    budget_to_fen: Annotated[int | None, AmountQuery] = None,
     organisation_id: OrganisationId = None,
 ) -> DemandList:
     """Demands, newest publication first. A budget range finds demands whose own range overlaps it, and none

@@ -34,7 +34,7 @@ from web.routes.api.attachments import AttachmentOut
 
 router = APIRouter(tags=["results"])
 
-Fen = Annotated[int | None, Query(ge=0, le=MAX_FEN, description="Amount in fen.")]
+AmountQuery = Query(ge=0, le=MAX_FEN, description="Amount in fen.")
 Level = Annotated[int | None, Query(ge=1, le=9, description="Technology readiness level.")]
 States = Annotated[
     list[ListingState],
@@ -220,8 +220,8 @@ def list_results(
     trl_min: Level = None,
     trl_max: Level = None,
     mode: Mode = None,
-    price_from_fen: Fen = None,
-    price_to_fen: Fen = None,
+    price_from_fen: Annotated[int | None, AmountQuery] = None,
+    price_to_fen: Annotated[int | None, AmountQuery] = None,
     organisation_id: OrganisationId = None,
 ) -> ResultList:
     """Results, newest publication first. A price range finds results whose own range overlaps it, and none
