@@ -8,7 +8,7 @@ from market.demands import service as demands
 from market.listings import service as listings
 from market.payments import settling
 from market.work import Handler
-from web import importing, mailing, settlement
+from web import enquiry_work, importing, mailing, settlement
 
 if TYPE_CHECKING:
     from web.wiring import Parts
@@ -18,6 +18,7 @@ def handlers(parts: Parts) -> dict[str, Handler]:
     """Every kind of work and who does it."""
     return {
         **mailing.handlers(parts),
+        **enquiry_work.handlers(parts),
         **importing.handlers(parts),
         settlement.KIND: settlement.handler(parts.db, parts.clock),
         settling.KIND: settling.handler(parts.db, parts.clock, parts.gateway),
