@@ -130,9 +130,13 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
         stop(served)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium; skipped, with how to get it, where there is none."""
+    """Headless Chromium; skipped, with how to get it, where there is none.
+
+    It ends with its module: while it is open its thread has a running event loop, and no other test of
+    the process could start one.
+    """
     program = services.chromium()
     if program is None:
         missing("Chromium", HOW_BROWSER)

@@ -59,7 +59,7 @@ MAPPINGS: dict[str, dict[str, Any]] = {
         "fields": {
             "source_id": "id",
             "title": {"column": "title", "cut": 200},
-            "difficulty": {"column": "text", "cut": 10_000},
+            "difficulty": {"column": "text", "fallback": "title", "cut": 10_000},
             "industry": {"constant": "other"},
         },
     },
@@ -133,7 +133,7 @@ class Caller:
                 content, found = answer.read(), {k.lower(): v for k, v in answer.headers.items()}
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
-        if found["content-type"].startswith("application/json"):
+        if found["content-type"].split(";")[0] == "application/json":
             return json.loads(content), found
         return content.decode(), found
 
@@ -284,7 +284,11 @@ class Client:
                     self.hear(message)
 
     async def bid(self, socket: Any, chance: random.Random) -> None:
-        if self.closed or self.view.get("state") not in ("live", "extending") or self.view["next_fen"] is None:
+        if (
+            self.closed
+            or self.view.get("state") not in ("live", "extending")
+            or self.view["next_fen"] is None
+        ):
             return
         if self.view["leader"] == self.alias and chance.random() < 0.9:
             return  # mostly; now and then it tries what the rules refuse
@@ -376,7 +380,9 @@ def outcome_holds(caller: Caller, lot_id: int, clients: list[Client]) -> tuple[i
     lines = exported.splitlines()
     found = fold(lines)
     contents = [
-        json.loads(receipt["receipt"]["content"]) for client in clients for receipt in client.receipts.values()
+        json.loads(receipt["receipt"]["content"])
+        for client in clients
+        for receipt in client.receipts.values()
     ]
     report = verify_lines(lines, contents)
     assert report.violations == []
@@ -429,7 +435,11 @@ def contract_moves_the_figure(
     assert (contract["source"], contract["source_lot_id"], contract["buyer_id"]) == ("lot", lot_id, buyer)
     assert contract["result_id"] == result_id
 
-    today = dt.datetime.fromisoformat(contract["created_at"]).astimezone(dt.timezone(dt.timedelta(hours=8))).date()
+    today = (
+        dt.datetime.fromisoformat(contract["created_at"])
+        .astimezone(dt.timezone(dt.timedelta(hours=8)))
+        .date()
+    )
     figure = f"/api/v1/statistics/gdp-share?year={today.year}"
     before = caller.json(figure)
     complete = {

@@ -1,0 +1,52 @@
+"""axe finds nothing serious on the main pages, in both languages, light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.e2e.conftest import Served
+from tests.e2e.site import DESKTOP, LANGUAGES, PHONE, THEMES, Site
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
+GRAVE = ("serious", "critical")
+
+
+@pytest.fixture(scope="module")
+def site(demo_market: Served, browser: Browser) -> Site:
+    return Site(demo_market, browser)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe holds to be serious or critical, with where."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    response: dict[str, Any] = Axe().run(page).response
+    return [
+        f"{one['id']} ({one['impact']}): "
+        + "; ".join(" ".join(map(str, node["target"])) for node in one["nodes"][:5])
+        for one in response["violations"]
+        if one["impact"] in GRAVE
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_main_pages_have_no_grave_violation(
+    site: Site, language: str, theme: str, viewport: dict[str, int]
+) -> None:
+    found = {}
+    for visit in site.main_pages():
+        person = None if visit.role is None else site.person(visit.role)
+        # The checker is put into the page, which the page's own policy would refuse.
+        context = site.context(person, language=language, theme=theme, viewport=viewport, bypass_csp=True)
+        wrong = violations(site.visit(context, visit))
+        if wrong:
+            found[visit.name] = wrong
+        context.close()
+    assert found == {}
