@@ -118,7 +118,7 @@ def test_a_contract_is_typed_in_and_registered_by_pages(as_: As, register: Regis
     queue = as_("official").get("/contracts?view=queue").text
     assert "泵用电机降噪技术服务" in queue
     assert "15 working days left" in queue
-    assert "draft rule" in as_("official").get(address).text.lower()
+    assert "still to be checked" in as_("official").get(address).text.lower()
     assert step("official", "refuse") == 422
     assert step("official", "register", registration_number="2025 3301 0000 0001") == 303
     registered = as_("official").get(address).text

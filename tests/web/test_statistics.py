@@ -111,7 +111,7 @@ def test_the_share_over_the_api_carries_everything(as_: As, register: Register) 
 
 def test_small_cells_are_withheld_from_the_public_only(as_: As, register: Register) -> None:
     for _ in range(3):
-        register.enter(DAY, deal_fen=1_000_000_00, deductions=[])
+        register.enter(DAY, deal_fen=1_111_111_00, deductions=[])
     register.enter(DAY, deal_fen=777_123_00, deductions=[], kind="licence", subkind="patent")
     public, official = as_("visitor").get("/statistics").text, as_("official").get("/statistics").text
     assert "777,123" not in public
