@@ -141,7 +141,7 @@ def test_the_machine_finds(
         run_state_machine_as_test(
             LotMachine,
             settings=settings(
-                max_examples=300,
+                max_examples=3000,
                 stateful_step_count=30,
                 deadline=None,
                 phases=[Phase.generate],
