@@ -199,11 +199,12 @@ def reset_password(email: EmailArgument, password_stdin: Stdin = False) -> None:
     with refusals():
         with joined.db.read() as session:
             row = _person(session, email)
-        assert row.id is not None
-        hashed = passwords.hash_password(_read_password(password_stdin, email=row.email, name=row.name))
+            person_id, address, name = row.id, row.email, row.name
+        assert person_id is not None
+        hashed = passwords.hash_password(_read_password(password_stdin, email=address, name=name))
         with joined.db.write() as session:
-            accounts.set_password(session, COMMAND_LINE, row.id, hashed, joined.clock.now())
-    console.print(f"[green]{row.email}[/green] password set, signed out everywhere")
+            accounts.set_password(session, COMMAND_LINE, person_id, hashed, joined.clock.now())
+    console.print(f"[green]{address}[/green] password set, signed out everywhere")
 
 
 @app.command("revoke-sessions")

@@ -11,6 +11,8 @@ import csv
 import datetime as dt
 from importlib import resources
 
+import sqlalchemy as sa
+
 from market.db import Session, t, upsert
 from market.taxonomy.models import Industry, Region
 
@@ -35,5 +37,13 @@ def seed_taxonomy(session: Session, now: dt.datetime) -> int:
         }
         for place, row in enumerate(_table("industries.csv"))
     ]
-    added = sum(upsert(session, t(Industry), [row], key=["code"]) for row in industries)
-    return added + sum(upsert(session, t(Region), [dict(row)], key=["code"]) for row in _table("regions.csv"))
+    regions = [dict(row) for row in _table("regions.csv")]
+    before = _rows(session)
+    upsert(session, t(Industry), industries, key=["code"])
+    upsert(session, t(Region), regions, key=["code"])
+    return _rows(session) - before
+
+
+def _rows(session: Session) -> int:
+    tables = (t(Industry), t(Region))
+    return sum(session.scalar(sa.select(sa.func.count()).select_from(table)) or 0 for table in tables)
