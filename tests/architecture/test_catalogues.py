@@ -94,7 +94,8 @@ def _all(base: type) -> set[type]:
     for room in ("market", "auctions", "matching", "web"):
         package = importlib.import_module(room)
         for module in pkgutil.walk_packages(package.__path__, f"{room}."):
-            importlib.import_module(module.name)
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
     found: set[type] = set()
     todo = [base]
     while todo:

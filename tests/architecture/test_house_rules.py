@@ -58,7 +58,9 @@ def test_only_the_clock_asks_what_time_it_is() -> None:
 
 
 def test_only_the_database_and_the_writer_commit() -> None:
-    assert offenders({"market/db.py", "auctions/writer.py"}, lambda call: call.endswith(".commit")) == []
+    # The search index commits too: to its own files.
+    allowed = {"market/db.py", "auctions/writer.py", "matching/tantivy_index.py"}
+    assert offenders(allowed, lambda call: call.endswith(".commit")) == []
 
 
 def test_only_settings_read_the_environment() -> None:
