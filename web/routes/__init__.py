@@ -25,12 +25,14 @@ from web.routes import (
     search,
     sockets,
     statistics,
+    workbench,
 )
 from web.routes.api import attachments as api_attachments
 from web.routes.api import audit as api_audit
 from web.routes.api import contracts as api_contracts
 from web.routes.api import demands as api_demands
 from web.routes.api import deposits as api_deposits
+from web.routes.api import enquiries as api_enquiries
 from web.routes.api import exchange as api_exchange
 from web.routes.api import lots as api_lots
 from web.routes.api import organisations as api_organisations
@@ -56,6 +58,7 @@ PAGES: list[APIRouter] = [
     listings.router,
     organisations.router,
     preferences.router,
+    workbench.router,
     results.router,
     search.router,
     statistics.router,
@@ -65,6 +68,7 @@ PAGES: list[APIRouter] = [
     lots.router,
 ]
 API: list[APIRouter] = [
+    api_enquiries.router,
     api_exchange.router,
     api_lots.router,
     api_attachments.router,
