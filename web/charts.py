@@ -84,15 +84,27 @@ class Point:
 
 
 def shares(
-    points: Sequence[Point], *, title: str, axis: str, target: Decimal | None = None, target_words: str = ""
+    points: Sequence[Point],
+    *,
+    title: str,
+    axis: str,
+    target: Decimal | None = None,
+    target_words: Sequence[str] = (),
 ) -> Markup:
-    """Shares by year as bars, with the plan's target as a dashed line."""
+    """Shares by year as bars, with the plan's target as a dashed line, its words (a line each) beside it."""
     # Numbers become binary fractions only here, where they turn into lengths on paper.
     values = [
         {"x": one.x, "y": None if one.percent is None else float(one.percent), "words": one.words}
         for one in points
     ]
-    x = {"field": "x", "type": "ordinal", "title": None, "axis": {"labelAngle": 0}, "sort": None}
+    x = {
+        "field": "x",
+        "type": "ordinal",
+        "title": None,
+        "axis": {"labelAngle": 0},
+        # Named, so that a year without a share keeps its empty place.
+        "scale": {"domain": [one.x for one in points]},
+    }
     y: dict[str, Any] = {"field": "y", "type": "quantitative", "title": axis, "axis": {"tickCount": 5}}
     layers: list[dict[str, Any]] = [
         {
@@ -107,7 +119,7 @@ def shares(
         },
     ]
     if target is not None:
-        goal = {"values": [{"y": float(target), "words": target_words}]}
+        goal = {"values": [{"y": float(target), "words": list(target_words)}]}
         layers += [
             {
                 "data": goal,
@@ -116,8 +128,15 @@ def shares(
             },
             {
                 "data": goal,
-                "mark": {"type": "text", "fill": "var(--sun)", "align": "left", "dy": -7, "x": 4},
+                "mark": {
+                    "type": "text",
+                    "fill": "var(--sun)",
+                    "align": "left",
+                    "baseline": "middle",
+                    "dx": 6,
+                },
                 "encoding": {
+                    "x": {"value": "width"},
                     "y": {"field": "y", "type": "quantitative"},
                     "text": {"field": "words", "type": "nominal"},
                 },

@@ -45,7 +45,7 @@ def test_the_share_stands_beside_its_caliber_and_inputs(as_: As, register: Regis
     register.enter(DAY, deal_fen=283_526_000_000, deductions=[])
     page = as_("visitor").get("/statistics").text
     assert re.search(r"2\.00<small>%</small>", page)
-    for words in ("C4", "28.35", "1,417.63", "2025-02-28", "2.0000%", "Plan target for 2025: 2%"):
+    for words in ("C4", "2,835,260,000", "141,763,000,000", "2025-02-28", "2.0000%", "Plan target for 2025: 2%"):
         assert words in page, words
     assert "style=" not in page
     assert page.count("<svg xmlns") == 2

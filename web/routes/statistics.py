@@ -166,16 +166,19 @@ def _share_chart(course: list[queries.Figure], target: Any, language: str) -> Ma
         for one in course
     ]
     words = (
-        i18n.term(
-            "chart.plan_target", language, {"value": f"{target.value}{target.unit}", "year": target.year}
-        )
+        [
+            i18n.term("chart.target_name", language),
+            i18n.term(
+                "chart.target_value", language, {"value": f"{target.value}{target.unit}", "year": target.year}
+            ),
+        ]
         if target
-        else ""
+        else []
     )
     return charts.shares(
         points,
         title=i18n.term("chart.share_title", language),
-        axis=i18n.term("chart.share_axis", language),
+        axis=i18n.term("chart.share_percent", language),
         target=Decimal(target.value) if target else None,
         target_words=words,
     )
