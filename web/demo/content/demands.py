@@ -12,7 +12,7 @@ from market.listings.models import ListingState
 from market.parties.models import OrganisationKind
 from web.demo.content.grammar import Metric, Topic
 from web.demo.content.organisations import DemoOrganisation
-from web.demo.content.results import WAN
+from web.demo.content.results import WAN, published_days_ago
 from web.demo.content.topics import TOPICS
 from web.demo.content.wording import number
 
@@ -139,9 +139,7 @@ def _demand(
         targets=tuple(_target(rng, metric) for metric in topic.metrics if metric in metrics),
         state=state,
         state_reason=reason,
-        published_days_ago=rng.randrange(186, 230)
-        if state is ListingState.EXPIRED
-        else rng.randrange(1, 165),
+        published_days_ago=published_days_ago(rng, state),
     )
 
 

@@ -264,9 +264,7 @@ def _result(
         rights=_rights(rng, item, method, trl, serials, today),
         state=state,
         state_reason=reason,
-        published_days_ago=rng.randrange(186, 240)
-        if state is ListingState.EXPIRED
-        else rng.randrange(1, 172),
+        published_days_ago=published_days_ago(rng, state),
     )
 
 
@@ -279,6 +277,7 @@ def _abstract(
     trl: int,
 ) -> str:
     problem = topic.problems[method.answers].format(o=item.zh)
+    seen = "实测" if trl > 3 else "原理试验中"
     maturity = rng.choice(_MATURITY[trl]).format(n=rng.randrange(2, 6), m=rng.randrange(3, 13))
     how = f"本成果{method.how}"
     effect = "，".join(_effect(*figure, full=True) for figure in figures[:2])
@@ -286,7 +285,7 @@ def _abstract(
         case 0:
             text = f"{problem}。{how}。与{topic.incumbent}相比，{effect}。{maturity}。"
         case 1:
-            text = f"{problem}。为此，{how}。实测{effect}。{maturity}。"
+            text = f"{problem}。为此，{how}。{seen}{effect}。{maturity}。"
         case 2:
             text = f"{how}。此前，{problem}；采用本成果后，{effect}。{maturity}。"
         case _:
@@ -400,7 +399,7 @@ def _rights(
             DemoRight(
                 kind=IpKind.SOFTWARE,
                 number=f"{rng.randrange(2020, 2026)}SR9{rng.randrange(100_000, 1_000_000)}",
-                title=f"{item.zh}{method.zh.removesuffix('方法').removesuffix('系统')}软件V1.0",
+                title=f"{method.zh.removesuffix('方法').removesuffix('系统')}软件（{item.zh}）V1.0",
                 status=IpStatus.GRANTED,
                 fee_paid_to=None,
                 pledged=False,
@@ -413,6 +412,17 @@ def _rights(
             )
         )
     return tuple(found)
+
+
+def published_days_ago(rng: random.Random, state: ListingState) -> int:
+    """An expired listing is older than its validity; one that ended otherwise had some weeks to do so."""
+    match state:
+        case ListingState.EXPIRED:
+            return rng.randrange(186, 240)
+        case ListingState.WITHDRAWN | ListingState.CONCLUDED:
+            return rng.randrange(50, 172)
+        case _:
+            return rng.randrange(1, 172)
 
 
 def _fee_paid_to(rng: random.Random, today: dt.date) -> dt.date:

@@ -7,9 +7,44 @@ import random
 from web.demo.content.grammar import Method, Metric
 
 _NOUN_ENDINGS = (
-    "装置 系统 结构 机构 算法 模型 工艺 材料 涂层 平台 方法 配方 方案 策略 设计 电路 装配 终端 测头 体系 组件 "
-    "合金 涂料 膜 胶 剂 料 控制 优化 环 阀 检漏 定位 反演 中底 底座 转子"
-).split()
+    "装置",
+    "系统",
+    "结构",
+    "机构",
+    "算法",
+    "模型",
+    "工艺",
+    "材料",
+    "涂层",
+    "平台",
+    "方法",
+    "配方",
+    "方案",
+    "策略",
+    "设计",
+    "电路",
+    "装配",
+    "终端",
+    "测头",
+    "体系",
+    "组件",
+    "合金",
+    "涂料",
+    "膜",
+    "胶",
+    "剂",
+    "料",
+    "控制",
+    "优化",
+    "环",
+    "阀",
+    "检漏",
+    "定位",
+    "反演",
+    "中底",
+    "底座",
+    "转子",
+)
 _TANGIBLE = ("装置", "结构", "机构", "系统", "终端", "测头", "组件", "底座", "中底", "平衡环", "电路")
 _PATENT_WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
 
@@ -20,9 +55,12 @@ def number(value: float, digits: int) -> str:
 
 
 def measured(text: str, unit: str) -> str:
-    """A number with its unit; a Latin unit stands off, %, ° and Chinese ones don't."""
+    """A number with its unit; a Latin unit stands off, %, ° and Chinese ones
+    don't, a power of ten is a factor."""
     if not unit:
         return text
+    if unit[0].isdigit():
+        return f"{text}×{unit}"
     close = unit[0] in "%°" or ("\u4e00" <= unit[0] <= "\u9fff")
     return text + unit if close else f"{text} {unit}"
 
@@ -55,12 +93,12 @@ def is_tangible(method: Method) -> bool:
 
 def as_technique(method: Method) -> str:
     """The method as the head of a title: 叶片造型 → 叶片造型技术, 检测装置 stays."""
-    return method.zh if method.zh.endswith(tuple(_NOUN_ENDINGS)) else f"{method.zh}技术"
+    return method.zh if method.zh.endswith(_NOUN_ENDINGS) else f"{method.zh}技术"
 
 
 def as_invention(object_zh: str, method: Method) -> str:
     """The title of a right: 一种…的…."""
-    name = method.zh if method.zh.endswith(tuple(_NOUN_ENDINGS)) else f"{method.zh}方法"
+    name = method.zh if method.zh.endswith(_NOUN_ENDINGS) else f"{method.zh}方法"
     return f"一种用于{object_zh}的{name}"
 
 

@@ -255,7 +255,7 @@ TOPICS = (
         "electronics-pcb",
         "印制板与电子装联",
         "printed boards and assembly",
-        goal="工艺可靠",
+        goal="可靠性提升",
         field=F.ELECTRONICS,
         ipc="H05K 3/34; H05K 1/02; H05K 3/28",
         keywords="印制板 回流焊 三防 散热",
@@ -521,7 +521,7 @@ TOPICS = (
         problems="""
             {o}缺陷样本少、种类多，模型上线后频繁误报
             {o}反光、纹理复杂，换料换色要重新调参
-            {o}检测与工艺脱节，只挑出坏件不能减少坏件
+            {o}的结果与工艺脱节，只挑出坏件不能减少坏件
         """,
         tried="""
             曾购置三套视觉设备，换产品后误报升高，后改回人工

@@ -623,7 +623,7 @@ TOPICS = (
         "pump-solar",
         "光伏提水与电动水泵系统",
         "solar pumping and electric water-pump systems",
-        goal="系统优化",
+        goal="优化",
         field=F.NEW_ENERGY,
         ipc="F04B 17/00; H02S 10/10; H02J 3/38",
         keywords="光伏水泵 最大功率点 直流无刷 灌溉",
