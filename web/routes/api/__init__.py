@@ -53,7 +53,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Those of the documented errors that a route may answer with."""
-    return {status: PROBLEMS[status] for status in (401, 403, 422, *statuses)}
+    return {status: PROBLEMS[status] for status in (400, 401, 403, 422, *statuses)}
 
 
 class Listed(BaseModel):

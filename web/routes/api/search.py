@@ -21,6 +21,7 @@ from matching.scoring import Band, Part
 from web.deps import PagingDep, PartsDep, ReadTx
 from web.errors import language_of
 from web.matches import href_of, sentence
+from web.routes.api import problems
 
 router = APIRouter(tags=["search"])
 
@@ -122,7 +123,7 @@ def _values(given: Iterable[Any] | None) -> frozenset[str]:
 Amount = Annotated[int | None, Query(ge=0, le=10**15, description="Fen.")]
 
 
-@router.get("/search")
+@router.get("/search", responses=problems())
 def search(
     parts: PartsDep,
     session: ReadTx,
@@ -173,13 +174,13 @@ def search(
 ListingId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
-@router.get("/results/{result_id}/partners")
+@router.get("/results/{result_id}/partners", responses=problems(404))
 def partners_of_result(result_id: ListingId, request: Request, parts: PartsDep, session: ReadTx) -> Partners:
     """Demands that a published result may answer, with reasons."""
     return _partners(Key(Kind.RESULT, result_id), session, parts.index, language_of(request))
 
 
-@router.get("/demands/{demand_id}/partners")
+@router.get("/demands/{demand_id}/partners", responses=problems(404))
 def partners_of_demand(demand_id: ListingId, request: Request, parts: PartsDep, session: ReadTx) -> Partners:
     """Results that may answer a published demand, with reasons."""
     return _partners(Key(Kind.DEMAND, demand_id), session, parts.index, language_of(request))
