@@ -7,6 +7,13 @@ import random
 from dataclasses import dataclass
 
 from web.demo.content import contracts, demands, enquiries, lots, organisations, results, statistics
+from web.demo.content.contracts import DemoContract
+from web.demo.content.demands import DemoDemand
+from web.demo.content.enquiries import DemoEnquiry
+from web.demo.content.lots import DemoLot, DemoSale
+from web.demo.content.organisations import DemoOrganisation, DemoPerson
+from web.demo.content.results import DemoResult
+from web.demo.content.statistics import DemoGdp
 
 SEED = 331081
 
@@ -15,15 +22,15 @@ SEED = 331081
 class DemoContent:
     """Everything, in the order in which it can be loaded."""
 
-    organisations: tuple[organisations.DemoOrganisation, ...]
-    people: tuple[organisations.DemoPerson, ...]
-    results: tuple[results.DemoResult, ...]
-    demands: tuple[demands.DemoDemand, ...]
-    contracts: tuple[contracts.DemoContract, ...]
-    gdp: tuple[statistics.DemoGdp, ...]
-    sales: tuple[lots.DemoSale, ...]
-    lots: tuple[lots.DemoLot, ...]
-    enquiries: tuple[enquiries.DemoEnquiry, ...]
+    organisations: tuple[DemoOrganisation, ...]
+    people: tuple[DemoPerson, ...]
+    results: tuple[DemoResult, ...]
+    demands: tuple[DemoDemand, ...]
+    contracts: tuple[DemoContract, ...]
+    gdp: tuple[DemoGdp, ...]
+    sales: tuple[DemoSale, ...]
+    lots: tuple[DemoLot, ...]
+    enquiries: tuple[DemoEnquiry, ...]
 
 
 def generate(today: dt.date, seed: int = SEED) -> DemoContent:

@@ -25,8 +25,10 @@ class Outcome(enum.StrEnum):
     NO_BID = "no_bid"
     RESERVE_NOT_MET = "reserve_not_met"
     SOLE_BIDDER = "sole_bidder"
+    """Sold to the only one who bid, which the terms allow."""
     CANCELLED = "cancelled"
     DEFAULTED = "defaulted"
+    """Sold, and the winner did not sign."""
     OPEN = "open"
     """Still running, or yet to open, when the demonstration is loaded."""
 

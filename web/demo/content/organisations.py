@@ -248,9 +248,9 @@ def organisations(rng: random.Random) -> tuple[DemoOrganisation, ...]:
 
     for key, name, name_en, text in _rows(_GOVERNMENT, 4):
         add(key, name, name_en, K.GOVERNMENT, "11", WENLING, "太平街道", "010", text, 24)
-    for key, name, name_en, region, town, nature, hours, topics, text in _rows(_INSTITUTES, 9):
+    for key, name, name_en, region, town, nature, promise, topics, text in _rows(_INSTITUTES, 9):
         kind = K.UNIVERSITY if nature == "022" else K.RESEARCH_INSTITUTE
-        add(key, name, name_en, kind, "12", region, town, nature, text, int(hours), topics)
+        add(key, name, name_en, kind, "12", region, town, nature, text, int(promise), topics)
     for key, name, name_en, town, industry, topics, text in _rows(_FIRMS, 7):
         nature = "160" if "股份" in name else "150"
         hours = rng.choice((24, 48, 72, None))

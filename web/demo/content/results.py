@@ -324,6 +324,7 @@ def _prices(rng: random.Random, trl: int) -> tuple[int | None, int | None]:
 
 
 def _modes(rng: random.Random, trl: int) -> tuple[Mode, ...]:
+    pool: tuple[Mode, ...]
     if trl <= 5:
         pool = (Mode.JOINT_DEVELOPMENT, Mode.COMMISSIONED_DEVELOPMENT, Mode.ASSIGNMENT, Mode.EQUITY)
     else:
