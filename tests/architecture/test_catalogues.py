@@ -20,8 +20,12 @@ from web.render import environment
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "web" / "templates"
 NOT_SHOWN = {
-    # Enumerations that no page shows by its label.
-    "Environment", "MailBackend", "WorkerMode", "Via", "WorkState",
+    # Enumerations that no page shows by their labels: codes of refusals have sentences (`error.…`),
+    # the others are inner workings.
+    "Action", "Environment", "FileForm", "Form", "HoldState", "IndexState", "MailBackend", "MovementName",
+    "Outcome", "Part", "Reach", "ReasonCode", "RefusalCode", "Side", "SubjectKind", "Via", "WorkerMode",
+    "market.exchange.fields.Kind", "market.listings.rules.Step", "market.payments.rules.Movement",
+    "market.enquiries.rules.Step",
 }  # fmt: skip
 
 
@@ -120,11 +124,18 @@ def test_every_refusal_has_a_sentence() -> None:
     assert absent == []
 
 
+def test_every_code_of_a_refusal_has_a_sentence() -> None:
+    from auctions.rules.refusal import RefusalCode
+
+    assert [code for code in RefusalCode if not i18n.has_term(f"error.{code.value}", "zh-Hans")] == []
+
+
 def test_every_enumeration_has_labels() -> None:
     absent = [
         f"{kind.__name__}.{member.value}"
         for kind in _all(enum.StrEnum)
-        if issubclass(kind, enum.StrEnum) and kind.__name__ not in NOT_SHOWN
+        if issubclass(kind, enum.StrEnum)
+        and not {kind.__name__, f"{kind.__module__}.{kind.__name__}"} & NOT_SHOWN
         for member in kind
         if not i18n.has_term(f"{kind.__name__}.{member.value}", "zh-Hans")
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Sequence
 
+from market.db import Session
 from market.demands import service as demands
 from market.demands.inputs import DemandInput, TargetInput
 from market.listings import service as results
@@ -12,7 +13,6 @@ from market.listings.inputs import ClaimInput, IpInput, ResultInput
 from market.listings.models import ListingState
 from market.parties.models import Person
 from market.permissions import COMMAND_LINE, Role
-from market.db import Session
 from web.demo.content.demands import DemoDemand
 from web.demo.content.results import DemoResult
 from web.demo.people import Cast

@@ -1,0 +1,218 @@
+"""Demo auctions: each script is replayed through the real writer, under a clock that follows the script.
+
+So their journals are what the engine makes of such a history, receipts and all. Lots over, lots open and
+lots to come are replayed together, in the order in which things happened.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import heapq
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from auctions import queries, reads, service
+from auctions.models import LotInput, SaleInput, TermsInput
+from auctions.room import conduct
+from auctions.rules import commands as c
+from auctions.rules.terms import SoleBidderRule
+from market.clock import FixedClock
+from market.payments import service as payments
+from market.permissions import Role
+from web.demo.content.lots import DemoLot, DemoSale, Outcome
+from web.demo.people import Cast
+from web.wiring import Parts
+
+Act = Callable[[], None]
+DECIDED_AFTER = dt.timedelta(seconds=1)
+"""A close is decided this long after the end, once the ingress margin is over."""
+
+
+class ScriptDiffers(Exception):
+    """A replayed lot did not end as its script says: the script or the engine is wrong."""
+
+
+@dataclass
+class Replay:
+    """One replay over a market whose clock it moves."""
+
+    parts: Parts
+    clock: FixedClock
+    cast: Cast
+    results: Mapping[str, int]
+
+    def run(
+        self,
+        sales: Sequence[DemoSale],
+        lots: Sequence[DemoLot],
+        now: dt.datetime,
+        tell: Callable[[int, int], None],
+    ) -> None:
+        """Replay everything up to `now`. Raises ScriptDiffers."""
+        staff = self.cast.anyone(Role.STAFF)
+        self.clock.set(now - dt.timedelta(days=400))
+        with self.parts.db.write() as session:
+            sale_ids = {
+                sale.key: service.create_sale(
+                    session,
+                    staff,
+                    SaleInput(
+                        title=sale.title,
+                        introduction=sale.introduction,
+                        starts_at=now + dt.timedelta(seconds=sale.starts_in_s),
+                    ),
+                    self.clock.now(),
+                )
+                for sale in sales
+            }
+        order = itertools.count()
+        events: list[tuple[dt.datetime, int, Act]] = []
+        ids: dict[str, int] = {}
+        for lot in lots:
+            for at, act in self._script(lot, sale_ids[lot.sale], now, ids):
+                if at <= now:
+                    heapq.heappush(events, (at, next(order), act))
+        total = len(events)
+        while events:
+            at, _, act = heapq.heappop(events)
+            self.advance(at)
+            act()
+            tell(total - len(events), total)
+        self.advance(now)
+        for lot in lots:
+            self._compare(lot, ids[lot.key])
+
+    def advance(self, to: dt.datetime) -> None:
+        """Move the clock on, stopping wherever a lot is due, as the timekeeper would be there."""
+        while True:
+            with self.parts.db.read() as session:
+                due = reads.next_due(session)
+            if due is None or due + DECIDED_AFTER > to:
+                break
+            self.clock.set(max(self.clock.now(), due + DECIDED_AFTER))
+            answers = [answer.result(30) for answer in self.parts.timekeeper.tick()]
+            if not any(answer.accepted for answer in answers):
+                break
+        self.clock.set(max(self.clock.now(), to))
+
+    def _script(
+        self, lot: DemoLot, sale_id: int, now: dt.datetime, ids: dict[str, int]
+    ) -> list[tuple[dt.datetime, Act]]:
+        opens = now + dt.timedelta(seconds=lot.opens_in_s)
+
+        def after(seconds: float) -> dt.datetime:
+            return opens + dt.timedelta(seconds=seconds)
+
+        def publish() -> None:
+            ids[lot.key] = self._publish(lot, sale_id, opens)
+
+        script: list[tuple[dt.datetime, Act]] = [(after(-lot.published_before_s), publish)]
+        for bidder in lot.bidders:
+            asked = after(-bidder.asked_before_s)
+
+            def admit(key: str = bidder.organisation, rank: int | None = bidder.priority) -> None:
+                self._admit(lot, ids[lot.key], key, rank)
+
+            script.append((max(asked, after(1 - lot.published_before_s)), admit))
+        for number, bid in enumerate(lot.bids):
+
+            def place(key: str = bid.organisation, amount: int = bid.amount_fen, n: int = number) -> None:
+                self._bid(lot, ids[lot.key], key, amount, n)
+
+            script.append((after(bid.offset_s), place))
+        if lot.stop is not None:
+            script += self._stops(lot, ids, after)
+        if lot.expected is Outcome.DEFAULTED:
+            due = after(lot.terms.duration_s + 4 * 3600 + 8 * 86_400)
+            script.append(
+                (due, lambda: self._conduct(c.RecordDefault, ids[lot.key], "未在约定期限内签订合同并付款"))
+            )
+        return script
+
+    def _stops(
+        self, lot: DemoLot, ids: dict[str, int], after: Callable[[float], dt.datetime]
+    ) -> list[tuple[dt.datetime, Act]]:
+        stop = lot.stop
+        assert stop is not None
+        if stop.lasted_s is None:
+            return [(after(stop.offset_s), lambda: self._conduct(c.Cancel, ids[lot.key], stop.reason))]
+        return [
+            (after(stop.offset_s), lambda: self._conduct(c.Pause, ids[lot.key], stop.reason)),
+            (after(stop.offset_s + stop.lasted_s), lambda: self._conduct(c.Resume, ids[lot.key], None)),
+        ]
+
+    def _publish(self, lot: DemoLot, sale_id: int, opens: dt.datetime) -> int:
+        staff, terms = self.cast.anyone(Role.STAFF), lot.terms
+        ends = opens + dt.timedelta(seconds=terms.duration_s)
+        hard = None if terms.hard_end_s is None else opens + dt.timedelta(seconds=terms.hard_end_s)
+        entered = LotInput(
+            title=lot.title,
+            sale_id=sale_id,
+            number=lot.number,
+            terms=TermsInput(
+                start_fen=terms.start_fen,
+                reserve_fen=terms.reserve_fen,
+                step_fen=terms.step_fen,
+                max_steps=terms.max_steps,
+                deposit_fen=terms.deposit_fen,
+                opens_at=opens,
+                ends_at=ends,
+                hard_end=hard,
+                window_s=terms.window_s,
+                extension_s=terms.extension_s,
+                sole_bidder=SoleBidderRule.SELL if terms.sole_bidder_sells else SoleBidderRule.PASS_IN,
+            ),
+        )
+        now = self.clock.now()
+        with self.parts.db.write() as session:
+            lot_id = service.create_lot(session, staff, self.results[lot.result], entered, now)
+            service.publish(session, staff, lot_id, now)
+        return lot_id
+
+    def _admit(self, lot: DemoLot, lot_id: int, organisation: str, rank: int | None) -> None:
+        staff, now = self.cast.anyone(Role.STAFF), self.clock.now()
+        bidder = self.cast.actor(organisation, Role.BIDDER)
+        if bidder is None:
+            raise ScriptDiffers(f"{lot.key}: nobody bids for {organisation}")
+        organisation_id = self.cast.organisations[organisation]
+        with self.parts.db.write() as session:
+            terms_hash = queries.lot_detail(session, lot_id).terms_hash
+            admission = service.request_admission(session, bidder, lot_id, organisation_id, terms_hash, now)
+            deposit = None
+            if lot.terms.deposit_fen:
+                deposit = payments.request_deposit(
+                    session, bidder, now, lot_id, organisation_id, lot.terms.deposit_fen, self.parts.gateway
+                )
+                payments.confirm_deposit(session, bidder, now, deposit, gateway=self.parts.gateway)
+            service.admit(session, staff, admission, now, deposit_id=deposit, priority=rank)
+
+    def _bid(self, lot: DemoLot, lot_id: int, organisation: str, amount_fen: int, number: int) -> None:
+        bidder = self.cast.actor(organisation, Role.BIDDER)
+        assert bidder is not None
+        answer = self.parts.writer.submit(
+            c.PlaceBid(
+                lot_id=lot_id,
+                person_id=bidder.person_id,
+                client_bid_id=f"demo-{lot.key}-{number:04d}",
+                amount_fen=amount_fen,
+                received_at=self.clock.now(),
+                organisation_ids=frozenset({self.cast.organisations[organisation]}),
+            )
+        ).result(30)
+        if not answer.accepted:
+            raise ScriptDiffers(f"{lot.key}: bid {number} refused: {answer.code} {answer.params}")
+
+    def _conduct(self, command: Callable[..., c.Command], lot_id: int, reason: str | None) -> None:
+        staff = self.cast.anyone(Role.STAFF)
+        given = {} if reason is None else {"reason": reason}
+        conduct(self.parts.writer, staff, command(lot_id=lot_id, person_id=staff.person_id, **given))
+
+    def _compare(self, lot: DemoLot, lot_id: int) -> None:
+        with self.parts.db.read() as session:
+            found = queries.lot_detail(session, lot_id)
+        winner = self.cast.organisations.get(lot.winner)
+        if (found.winner_organisation_id, found.card.hammer_fen) != (winner, lot.hammer_fen):
+            raise ScriptDiffers(
+                f"{lot.key}: {found.card.state} at {found.card.hammer_fen}, the script says {lot.hammer_fen}"
+            )

@@ -1,0 +1,81 @@
+"""Fresh demo lots when the old ones are over: one that opens in a minute, one for tomorrow.
+
+The featured bidders are admitted at once, so that a newcomer can bid with a demo account.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+
+from auctions import queries, service
+from auctions.models import Lot, LotInput, TermsInput
+from market.clock import as_utc
+from market.db import Session, t
+from market.listings.models import ListingState, PricingMode, Result
+from market.parties.access import memberships_of
+from market.parties.models import Person
+from market.payments import service as payments
+from market.permissions import Actor, Role, Via
+from web.wiring import Parts
+
+SOON = dt.timedelta(minutes=10)
+LASTS = dt.timedelta(hours=6)
+YUAN = 100
+
+
+def renew(parts: Parts, *, live: bool, coming: bool) -> int:
+    """Publish what is wanted; returns how many lots."""
+    now = parts.clock.now()
+    wanted = ([dt.timedelta(minutes=1)] if live else []) + ([dt.timedelta(days=1)] if coming else [])
+    done = 0
+    for until in wanted:
+        with parts.db.write() as session:
+            done += _publish(session, parts, as_utc(now + until), now)
+    return done
+
+
+def _people(session: Session) -> list[Actor]:
+    p = t(Person).c
+    rows = session.execute(sa.select(p.id, p.name).where(p.demo.is_(True)).order_by(p.id))
+    return [Actor(row.id, row.name, Via.SESSION, memberships_of(session, row.id)) for row in rows]
+
+
+def _publish(session: Session, parts: Parts, opens: dt.datetime, now: dt.datetime) -> int:
+    r, lot = t(Result).c, t(Lot).c
+    row = session.execute(
+        sa.select(r.id, r.title, r.price_low_fen, r.organisation_id)
+        .where(
+            r.state == ListingState.PUBLISHED.value,
+            r.pricing_mode == PricingMode.AUCTION.value,
+            r.price_low_fen.is_not(None),
+            r.id.not_in(sa.select(lot.result_id)),
+        )
+        .order_by(r.id)
+        .limit(1)
+    ).first()
+    people = _people(session)
+    staff = next((one for one in people if Role.STAFF in one.roles), None)
+    if row is None or staff is None:
+        return 0
+    start = row.price_low_fen
+    step = 2_000 * YUAN if start < 400_000 * YUAN else 10_000 * YUAN
+    terms = TermsInput(
+        start_fen=start, step_fen=step, deposit_fen=max(1, start // 10 // (1000 * YUAN)) * 1000 * YUAN,
+        opens_at=opens, ends_at=opens + LASTS, hard_end=opens + 2 * LASTS, max_steps=50,
+    )  # fmt: skip
+    lot_id = service.create_lot(session, staff, row.id, LotInput(title=row.title, terms=terms), now)
+    service.publish(session, staff, lot_id, now)
+    terms_hash = queries.lot_detail(session, lot_id).terms_hash
+    for bidder in people:
+        own = [m.organisation_id for m in bidder.memberships if m.role is Role.BIDDER]
+        if not own or own[0] == row.organisation_id:
+            continue
+        admission = service.request_admission(session, bidder, lot_id, own[0], terms_hash, now)
+        deposit = payments.request_deposit(
+            session, bidder, now, lot_id, own[0], terms.deposit_fen, parts.gateway
+        )
+        payments.confirm_deposit(session, bidder, now, deposit, gateway=parts.gateway)
+        service.admit(session, staff, admission, now, deposit_id=deposit)
+    return 1
