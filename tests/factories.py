@@ -371,7 +371,7 @@ def live_lot(
 
 def contracts(session: Session, now: dt.datetime, seller: int, buyer: int, count: int) -> list[int]:
     """Registered contracts of the last two years, each with two events."""
-    days = [(now - (n % 700 + 1) * DAY).date() for n in range(count)]
+    days = [(now - (n * 97 % 700 + 1) * DAY).date() for n in range(count)]
     ids = bulk(
         session,
         Contract,
@@ -399,8 +399,8 @@ def contracts(session: Session, now: dt.datetime, seller: int, buyer: int, count
                 "accepted_on": days[n],
                 "state": "registered",
                 "source": "entered",
-                "created_at": now - (n % 700 + 1) * DAY,
-                "updated_at": now - (n % 700 + 1) * DAY,
+                "created_at": now - (n * 97 % 700 + 1) * DAY,
+                "updated_at": now - (n * 97 % 700 + 1) * DAY,
             }
             for n in range(count)
         ],
@@ -411,7 +411,7 @@ def contracts(session: Session, now: dt.datetime, seller: int, buyer: int, count
         [
             {
                 "contract_id": id_,
-                "at": now - (n % 700 + 1) * DAY,
+                "at": now - (n * 97 % 700 + 1) * DAY,
                 "step": step,
                 "state_before": before,
                 "state_after": after,
