@@ -22,6 +22,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from market.errors import Invalid
 from market.exchange.fields import Field as Spec
 from market.exchange.fields import Form, Kind, importable
 from market.exchange.problems import BadMapping, Problem, shown
@@ -77,10 +78,22 @@ class ColumnMapping(Input):
     def _no_empty(cls, value: dict[str, FieldSource]) -> dict[str, FieldSource]:
         return {name: one for name, one in value.items() if one != FieldSource()}
 
+    @model_validator(mode="after")
+    def _can_be_stored(self) -> ColumnMapping:
+        # PostgreSQL stores neither NUL nor lone surrogates, in JSON or in text.
+        try:
+            text = json.dumps(self.document(), ensure_ascii=False)
+            text.encode()
+        except (UnicodeEncodeError, RecursionError):
+            raise Invalid("control_character") from None
+        if "\\u0000" in text:
+            raise Invalid("control_character")
+        return self
+
     def with_constants(self, constants: Mapping[str, str]) -> ColumnMapping:
         """The same mapping with some fields set to constants."""
         fields = dict(self.fields) | {name: FieldSource(constant=value) for name, value in constants.items()}
-        return self.model_copy(update={"fields": fields})
+        return ColumnMapping.model_validate(self.model_dump() | {"fields": fields})
 
     def document(self) -> dict[str, Any]:
         """As it is saved."""
@@ -317,7 +330,7 @@ class Mapper:
         record: dict[str, Any] = {}
         for name, value in item.items():
             if name not in parts:
-                raise Refused("extra_forbidden", name, f"{number}.{str(name)[:40]}")
+                raise Refused("extra_forbidden", name, f"{number}.{shown(name)[:40]}")
             if _empty(value):
                 continue
             try:

@@ -17,6 +17,8 @@ VALUE_CHARACTERS = 120
 class UnreadableFile(InvalidInput):
     """The file as a whole cannot be read: `invalid.file_<reason>` says why, at `line` where known."""
 
+    code = InvalidInput.code
+
     def __init__(self, reason: str, *, line: int = 0) -> None:
         super().__init__([("file", f"file_{reason}", {"line": line} if line else {})])
         self.reason = reason
@@ -25,6 +27,8 @@ class UnreadableFile(InvalidInput):
 
 class BadMapping(InvalidInput):
     """A mapping names something that is not there: `invalid.mapping_<reason>` with `name`."""
+
+    code = InvalidInput.code
 
     def __init__(self, reason: str, name: str = "") -> None:
         super().__init__([("mapping", f"mapping_{reason}", {"name": name})])

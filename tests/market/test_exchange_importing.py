@@ -311,3 +311,11 @@ def test_mappings_are_saved_by_name_and_kept_from_others(world: World) -> None:
         }
         service.delete_mapping(session, world.officer, NOW, number)
         assert queries.mappings(session, world.officer, Kind.RESULTS) == []
+
+
+def test_text_that_cannot_be_stored_is_a_bad_row(world: World) -> None:
+    rows = [row(1, title="a\x00b"), row("\ud800"), row(3, source="\x00"), row(4, claims=[{"\x00": "x"}])]  # type: ignore[arg-type]
+    done = world.run(rows, partial=True)
+    assert [(one["line"], one["code"]) for one in done.problems] == [
+        (1, "control_character"), (2, "control_character"), (3, "control_character"), (4, "extra_forbidden"),
+    ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 
 import pytest
@@ -254,3 +255,9 @@ def test_fields_are_columns_of_their_models() -> None:
         for field in importable(kind).values():
             assert field.model_name in MODELS[kind].model_fields or field.model_name in beside
         assert all(field.parts for field in fields if field.form is Form.PARTS)
+
+
+@pytest.mark.parametrize("constant", ["a\x00b", "\ud800", ["\x00"]])
+def test_mappings_that_no_database_can_store_are_refused(constant: object) -> None:
+    with pytest.raises(BadMapping):
+        read_mapping(json.dumps({"fields": {"title": {"constant": constant}}}))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
@@ -171,8 +171,8 @@ def export(
     session: ReadTx,
     kind: Kind,
     format: FileForm = FileForm.XLSX,  # noqa: A002 - the name in the address
-    state: str = "",
-    industry: str = "",
+    state: Annotated[str, Query(pattern=r"^[a-z_]{0,16}$")] = "",
+    industry: Annotated[str, Query(pattern=r"^[a-z0-9_]{0,32}$")] = "",
 ) -> Response:
     """Download what the asker may see whole."""
     return export_response(page.parts, session, page.actor, page.language, kind, format, state, industry)

@@ -57,6 +57,11 @@ class Section:
     total: int
     href: str
 
+    @property
+    def is_enquiries(self) -> bool:
+        """Whether its lines are enquiries, whose states have marks of their own."""
+        return self.key.startswith(("enquiries_", "board_"))
+
 
 @dataclass(frozen=True)
 class BenchPage:
