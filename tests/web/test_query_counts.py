@@ -37,7 +37,7 @@ PAGES: list[tuple[str, Role | None, int]] = [
     ("/results/{result}", None, 13),
     ("/demands", None, 5),
     ("/demands/{demand}", None, 12),
-    ("/search?q=自吸泵", None, 6),
+    ("/search?q=自吸泵", None, 8),
     ("/lots", None, 4),
     ("/lots?show=upcoming", None, 4),
     ("/lots/{lot}", None, 8),
