@@ -1,0 +1,155 @@
+"""What the figure's page shows of a figure: its charts, their numbers, its breakdowns with links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+from market.db import Session
+from market.deals.models import ContractKind
+from market.money import FEN_PER_YI, FEN_PER_YUAN
+from market.parties.models import OrganisationKind
+from market.statistics import queries
+from market.taxonomy.queries import industry_names
+from web import charts, i18n
+from web.render import Page, url
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a breakdown, in words. `fen` is None where it is withheld."""
+
+    text: str
+    count: int
+    fen: int | None
+    href: str
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """A table of the figure by one thing."""
+
+    key: str
+    title: str
+    rows: list[Row]
+    withheld: bool
+
+
+def share_chart(course: list[queries.Figure], target: Any, language: str) -> Markup:
+    """The shares over the years, with the plan's target."""
+    points = [
+        charts.Point(
+            str(one.period.year),
+            one.percent,
+            "" if one.percent is None else f"{one.percent.quantize(Decimal('0.01'))}%",
+        )
+        for one in course
+    ]
+    words = (
+        [
+            i18n.term("chart.target_name", language),
+            i18n.term(
+                "chart.target_value", language, {"value": f"{target.value}{target.unit}", "year": target.year}
+            ),
+        ]
+        if target
+        else []
+    )
+    return charts.shares(
+        points,
+        title=i18n.term("chart.share_title", language),
+        axis=i18n.term("chart.share_percent", language),
+        target=Decimal(target.value) if target else None,
+        target_words=words,
+    )
+
+
+def _cells_by_year(course: list[queries.Figure], *, detail: bool) -> dict[int, dict[str, queries.Cell]]:
+    return {
+        one.period.year: {
+            cell.key: cell for cell in queries.breakdown(one.contracts, queries.by_kind, detail=detail)
+        }
+        for one in course
+    }
+
+
+def kind_chart(course: list[queries.Figure], language: str, *, detail: bool) -> Markup:
+    """The amounts over the years, stacked by kind of contract."""
+    labels = {kind.value: i18n.label(kind, language) for kind in ContractKind}
+    parts = [
+        charts.Part(str(year), labels[key], Decimal(cell.fen) / FEN_PER_YI)
+        for year, cells in _cells_by_year(course, detail=detail).items()
+        for key, cell in cells.items()
+        if cell.fen
+    ]
+    return charts.stacked(
+        parts,
+        xs=[str(one.period.year) for one in course],
+        series=list(labels.values()),
+        title=i18n.term("chart.kind_title", language),
+        axis=i18n.term("chart.kind_axis", language),
+    )
+
+
+def by_kind_and_year(
+    course: list[queries.Figure], language: str, *, detail: bool
+) -> tuple[list[str], list[list[str]]]:
+    """The numbers of the chart by kind: 万元 with two decimals, `*` where withheld."""
+    cells = _cells_by_year(course, detail=detail)
+    head = [i18n.term("field.year", language), *(i18n.label(kind, language) for kind in ContractKind)]
+    rows = []
+    for year in sorted(cells, reverse=True):
+        row = [str(year)]
+        for kind in ContractKind:
+            cell = cells[year].get(kind.value)
+            row.append("—" if cell is None else "*" if cell.fen is None else _wan(cell.fen))
+        rows.append(row)
+    return head, rows
+
+
+def _wan(fen: int) -> str:
+    hundredths = (fen * 2 + FEN_PER_YUAN * 100) // (2 * FEN_PER_YUAN * 100)
+    return f"{hundredths // 100:,}.{hundredths % 100:02d}"
+
+
+def breakdowns(session: Session, page: Page, figure: queries.Figure, *, detail: bool) -> list[Breakdown]:
+    """The figure by kind, month, industry and seller, each row linked to its contracts."""
+    language = page.language
+    industries = industry_names(session, language)
+    kinds = {kind.value: i18n.label(kind, language) for kind in ContractKind}
+    sellers = {kind.value: i18n.label(kind, language) for kind in OrganisationKind}
+    sellers[""] = i18n.term("statistics.seller_no_member", language)
+    industries[""] = i18n.term("statistics.industry_not_stated", language)
+    months = [f"{number:02d}" for number in range(1, figure.period.quarter * 3 + 1)]
+    found = []
+    for key, by, names in (
+        ("kind", queries.by_kind, kinds),
+        ("month", queries.by_month, {month: f"{figure.period.year}-{month}" for month in months}),
+        ("industry", queries.by_industry, industries),
+        ("seller", queries.by_seller_kind, sellers),
+    ):
+        cells = queries.breakdown(
+            figure.contracts, by, detail=detail, order=months if key == "month" else None
+        )
+        rows = [
+            Row(names.get(cell.key, cell.key), cell.count, cell.fen, drill(figure, **{key: cell.key or "-"}))
+            for cell in cells
+        ]
+        title = i18n.term(f"statistics.by_{key}", language)
+        found.append(Breakdown(key, title, rows, any(cell.fen is None for cell in cells)))
+    return found
+
+
+def drill(figure: queries.Figure, **filters: str) -> str:
+    """The address of the contracts behind a part of a figure."""
+    return url(
+        "/statistics/contracts",
+        year=figure.period.year,
+        quarter=figure.period.quarter if figure.period.quarter < 4 else None,
+        caliber=figure.caliber.code,
+        as_of=figure.as_of.isoformat(),
+        **filters,
+    )
