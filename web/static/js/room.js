@@ -63,6 +63,7 @@ function connect() {
   socket.addEventListener("message", (event) => {
     if (socket !== state.socket) return;
     state.heard = performance.now();
+    show("connection", "on");
     receive(JSON.parse(event.data));
   });
   socket.addEventListener("close", (event) => {
@@ -99,7 +100,6 @@ function receive(message) {
       state.epoch = message.epoch;
       state.seq = message.seq;
       state.view = message.state;
-      show("connection", "on");
       drawAll();
       resend();
       break;
@@ -111,7 +111,6 @@ function receive(message) {
       happened(message);
       break;
     case "heartbeat":
-      show("connection", "on");
       put("watchers", String(message.watchers));
       if (message.seq > state.seq) resynchroniseSoon(message.seq);
       resend();
