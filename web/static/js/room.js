@@ -116,7 +116,13 @@ function receive(message) {
       resend();
       break;
     case "watchers": put("watchers", String(message.n)); break;
-    case "you": state.you = message; drawStanding(); break;
+    case "you": // the welcome's last word, also when there was nothing to catch up with
+      state.tries = 0;
+      state.you = message;
+      show("connection", "on");
+      drawStanding();
+      resend();
+      break;
     case "pong": sample(message.sent, message.server_time); break;
     case "receipt": answered(message, true); break;
     case "refused": answered(message, false); break;
