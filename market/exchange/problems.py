@@ -81,5 +81,9 @@ def from_validation(line: int, error: ValidationError, names: dict[str, str]) ->
             if key != "error"
         }
         value = "" if item["type"] == "missing" else shown(item.get("input"))
-        found.append(Problem(line, ".".join(place), item["type"], params, value))
+        code = item["type"]
+        if code in ("too_short", "too_long") and isinstance(item.get("input"), str):
+            # A limit behind a validator of ours is reported as if text were a list.
+            code = f"string_{code}"
+        found.append(Problem(line, ".".join(place), code, params, value))
     return found

@@ -158,6 +158,8 @@ def test_one_bad_row_stops_all_unless_partial(world: World) -> None:
         (5, "source_id", "repeated_row"),
     ]
     assert done.problems[1]["params"] == {"expected": "X"}
+    long = world.run([row(9, keywords=["x" * 41])], dry_run=True).problems[0]
+    assert (long["field"], long["code"]) == ("keywords.0", "string_too_long")
     assert done.bad == 4
     done = world.run(rows, partial=True)
     assert (done.state, counts(done)) == (RunState.DONE, (1, 0, 0, 4))
