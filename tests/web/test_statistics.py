@@ -43,7 +43,7 @@ def test_an_empty_market_has_a_page_that_says_so(as_: As) -> None:
 
 def test_the_share_stands_beside_its_caliber_and_inputs(as_: As, register: Register) -> None:
     register.enter(DAY, deal_fen=283_526_000_000, deductions=[])
-    page = as_("visitor").get("/statistics").text
+    page = as_("visitor").get("/statistics?caliber=C4").text
     assert re.search(r"2\.00<small>%</small>", page)
     for words in ("C4", "2,835,260,000", "141,763,000,000", "2025-02-28", "2.0000%", "Plan target for 2025: 2%"):
         assert words in page, words
@@ -55,9 +55,9 @@ def test_the_share_stands_beside_its_caliber_and_inputs(as_: As, register: Regis
 
 def test_without_a_gdp_the_page_shows_no_share(as_: As, register: Register) -> None:
     register.enter(dt.date(2023, 5, 6))
-    page = as_("visitor").get("/statistics?year=2023").text
+    page = as_("visitor").get("/statistics?year=2023&caliber=C4").text
     assert "Nothing is estimated in its place" in page
-    share = as_("visitor").get("/api/v1/statistics/gdp-share?year=2023").json()
+    share = as_("visitor").get("/api/v1/statistics/gdp-share?year=2023&caliber=C4").json()
     assert (share["numerator_fen"], share["denominator_fen"], share["share_percent"]) == (
         50_000_000,
         None,
@@ -85,7 +85,7 @@ def test_old_or_odd_links_still_open(as_: As, query: str) -> None:
 def test_the_share_over_the_api_carries_everything(as_: As, register: Register) -> None:
     register.enter(DAY, deal_fen=283_526_000_000, deductions=[])
     client = as_("visitor")
-    share = client.get("/api/v1/statistics/gdp-share").json()
+    share = client.get("/api/v1/statistics/gdp-share?caliber=C4").json()
     assert share["year"] == 2024
     assert share["share_percent"] == "2.0000"
     assert share["caliber"]["code"] == "C4"
@@ -113,7 +113,7 @@ def test_small_cells_are_withheld_from_the_public_only(as_: As, register: Regist
     for _ in range(3):
         register.enter(DAY, deal_fen=1_111_111_00, deductions=[])
     register.enter(DAY, deal_fen=777_123_00, deductions=[], kind="licence", subkind="patent")
-    public, official = as_("visitor").get("/statistics").text, as_("official").get("/statistics").text
+    public, official = as_("visitor").get("/statistics?caliber=C4").text, as_("official").get("/statistics?caliber=C4").text
     assert "777,123" not in public
     assert "withheld" in public
     assert "777,123" in official
@@ -129,7 +129,7 @@ def test_the_download_is_for_officials_and_runs_no_formula(as_: As, register: Re
     register.enter(DAY, title="=HYPERLINK(1)")
     assert as_("visitor").get("/statistics/contracts.csv").status_code == 303
     assert as_("officer").get("/statistics/contracts.csv").status_code == 403
-    answer = as_("official").get("/statistics/contracts.csv?year=2024")
+    answer = as_("official").get("/statistics/contracts.csv?year=2024&caliber=C4")
     rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert len(rows) == 2
     assert rows[1][0] == "WL-2024-000001"
