@@ -19,6 +19,8 @@ from web.render import environment
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "web" / "templates"
+OPTIONS = {"trimmed": "true", "silent": "false", "extensions": "jinja2.ext.do"}
+"""As in pyproject.toml; not silent, or a template with an unknown tag would be passed over."""
 NOT_SHOWN = {
     # Enumerations that no page shows by their labels: codes of refusals have sentences (`error.…`),
     # the others are inner workings.
@@ -34,7 +36,7 @@ def _messages() -> dict[str | tuple[str, ...], str]:
     extracted = extract_from_dir(
         str(ROOT / "web"),
         method_map=[("templates/**.html", "jinja2"), ("templates/**.txt", "jinja2")],
-        options_map={"templates/**.html": {"trimmed": "true"}, "templates/**.txt": {"trimmed": "true"}},
+        options_map=dict.fromkeys(("templates/**.html", "templates/**.txt"), OPTIONS),
     )
     for name, line, message, _comments, _context in extracted:
         found.setdefault(message if isinstance(message, str) else tuple(message), f"{name}:{line}")
