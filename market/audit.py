@@ -136,9 +136,7 @@ def find(
         where.append(c.at < until)
     total = session.scalar(sa.select(sa.func.count()).select_from(t(AuditRecord)).where(*where)) or 0
     shown = [c[item.name] for item in fields(Entry)]
-    rows = session.execute(
-        sa.select(*shown).where(*where).order_by(c.id.desc()).offset(offset).limit(limit)
-    )
+    rows = session.execute(sa.select(*shown).where(*where).order_by(c.id.desc()).offset(offset).limit(limit))
     return [Entry(*row) for row in rows], total
 
 

@@ -64,12 +64,16 @@ CreditCode = Annotated[
 """A unified social credit code (统一社会信用代码), canonical."""
 
 PatentNo = Annotated[
-    str, Field(max_length=40, examples=["200710308494.X"]), _identifier("patent_number", identifiers.parse_patent_number)
+    str,
+    Field(max_length=40, examples=["200710308494.X"]),
+    _identifier("patent_number", identifiers.parse_patent_number),
 ]
 """A patent application number, canonical; empty is left empty."""
 
 Ipc = Annotated[
-    str, Field(min_length=1, max_length=20, examples=["F04D 29/42"]), _identifier("ipc", identifiers.parse_ipc)
+    str,
+    Field(min_length=1, max_length=20, examples=["F04D 29/42"]),
+    _identifier("ipc", identifiers.parse_ipc),
 ]
 """An IPC symbol, canonical."""
 

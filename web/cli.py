@@ -1,6 +1,6 @@
 """The console command `market`.
 
-    serve · worker · migrate · demo · import · export · reindex · verify · doctor · settings · user …
+serve · worker · migrate · demo · import · export · reindex · verify · doctor · settings · user …
 """
 
 from __future__ import annotations
@@ -152,7 +152,10 @@ def doctor(
         for check in checks:
             colour = "green" if check.ok else "red"
             table.add_row(
-                check.part, check.adapter, "real" if check.real else "simulated", f"[{colour}]{check.state}[/]"
+                check.part,
+                check.adapter,
+                "real" if check.real else "simulated",
+                f"[{colour}]{check.state}[/]",
             )
         console.print(table)
     raise typer.Exit(0 if all(check.ok for check in checks) else 1)
@@ -174,7 +177,9 @@ def settings(
             text = "" if default is None or isinstance(default, SecretStr) else str(default)
             typer.echo(f"| `{variable}` | `{text}` | {info.description} |".replace("``", ""))
         else:
-            table.add_row(variable + (" (set)" if variable in os.environ else ""), shown, info.description or "")
+            table.add_row(
+                variable + (" (set)" if variable in os.environ else ""), shown, info.description or ""
+            )
     if not markdown:
         console.print(table)
 

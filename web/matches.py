@@ -87,12 +87,16 @@ class RecentMatches:
         self._known: tuple[dt.datetime, int] | None = None
         self._found: list[Match] = []
 
-    def get(self, session: Session, index: SearchIndex, newest: Iterable[int], now: dt.datetime) -> list[Match]:
+    def get(
+        self, session: Session, index: SearchIndex, newest: Iterable[int], now: dt.datetime
+    ) -> list[Match]:
         """At most six, in the order of the demands given, each with its best result."""
         if index.state is not IndexState.READY:
             return []
         known = self._known
-        fresh = known is not None and known[1] == index.generation and known[0] <= now < known[0] + self._lasts
+        fresh = (
+            known is not None and known[1] == index.generation and known[0] <= now < known[0] + self._lasts
+        )
         if not fresh and self._lock.acquire(blocking=False):
             try:
                 self._found = self._look(session, index, newest)
@@ -111,7 +115,9 @@ class RecentMatches:
             for partner in recommend.partners_of(demand, session, index, 1):
                 if partner.band is not Band.WEAK:
                     result = partner.document
-                    found.append(Match(demand.key.id, demand.title, result.key.id, result.title, partner.band))
+                    found.append(
+                        Match(demand.key.id, demand.title, result.key.id, result.title, partner.band)
+                    )
         return found
 
 

@@ -74,7 +74,8 @@ class Settings(BaseSettings):
     demo: bool = Field(False, description="offer demo accounts and label every page")
     demo_password: SecretStr = Field(SecretStr("wenling-demo"), description="password of the demo accounts")
     worker: WorkerMode = Field(
-        WorkerMode.EMBEDDED, description="embedded: the server also does background work; separate: `market worker`"
+        WorkerMode.EMBEDDED,
+        description="embedded: the server also does background work; separate: `market worker`",
     )
     mail: MailBackend = Field(MailBackend.CONSOLE, description="console prints mail, smtp sends it")
     mail_from: str = Field("market@example.com", description="sender of mail")
@@ -90,7 +91,9 @@ class Settings(BaseSettings):
     sign_in_tries: int = Field(10, ge=1, description="failed sign-ins per account and address in 15 minutes")
     max_upload_mb: int = Field(20, ge=1, le=200, description="largest attachment, MiB")
     max_import_mb: int = Field(50, ge=1, le=500, description="largest import file, MiB")
-    listing_days: int = Field(180, ge=7, le=730, description="days a listing is shown without being reconfirmed")
+    listing_days: int = Field(
+        180, ge=7, le=730, description="days a listing is shown without being reconfirmed"
+    )
     log_json: bool = Field(False, description="log as JSON lines")
 
     @model_validator(mode="after")

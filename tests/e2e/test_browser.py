@@ -147,7 +147,8 @@ def test_an_official_sees_the_figure_and_the_contracts_in_it(site: Site, languag
     errors = complaints(page)
     page.goto("/statistics")
     assert re.search(r"\d+\.\d+\s*%", page.inner_text("main"))
-    page.click('main a[href*="/statistics/contracts"]')
+    page.click('main a[href^="/statistics/contracts?"]')
+    page.wait_for_url("**/statistics/contracts?*")
     assert page.locator('main a[href^="/contracts/"]').count() > 0
     assert "¥" in page.inner_text("main") or "元" in page.inner_text("main")
     assert errors == []

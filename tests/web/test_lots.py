@@ -72,7 +72,9 @@ def test_a_bad_draft_says_what_is_wrong_and_keeps_what_was_typed(
     client: TestClient, world: World, sign_in: SignIn, now: dt.datetime
 ) -> None:
     sign_in(client, world.staff)
-    page = client.post("/lots/new", data=draft(world, now, **{"terms.step_fen": "一些", "terms.deposit_fen": "7777"}))
+    page = client.post(
+        "/lots/new", data=draft(world, now, **{"terms.step_fen": "一些", "terms.deposit_fen": "7777"})
+    )
     assert page.status_code == 422
     assert "Enter an amount" in page.text
     assert 'value="7777"' in page.text
@@ -121,9 +123,7 @@ def test_from_admission_to_contract(
     _settle(parts)
 
     def bid(amount: int, key: str) -> tuple[int, dict[str, object]]:
-        answer = client.post(
-            f"/api/v1/lots/{lot_id}/bids", json={"client_bid_id": key, "amount_fen": amount}
-        )
+        answer = client.post(f"/api/v1/lots/{lot_id}/bids", json={"client_bid_id": key, "amount_fen": amount})
         return answer.status_code, answer.json()
 
     sign_in(client, world.bidders[0])
@@ -199,7 +199,13 @@ def test_watching_by_socket_needs_no_account(
                 break
             time.sleep(0.01)
         assert kinds["snapshot"]["state"]["lot_id"] == lot_id
-        assert kinds["you"] == {"v": 1, "type": "you", "alias": None, "can_bid": False, "reason": "sign_in_required"}
+        assert kinds["you"] == {
+            "v": 1,
+            "type": "you",
+            "alias": None,
+            "can_bid": False,
+            "reason": "sign_in_required",
+        }
 
 
 def test_a_socket_from_another_site_is_closed(live_client: TestClient) -> None:
@@ -219,5 +225,3 @@ def test_writes_from_another_site_are_refused(client: TestClient) -> None:
 def test_the_published_schema_is_served(client: TestClient) -> None:
     schema = client.get("/lots/protocol.json").json()
     assert set(schema) == {"version", "client", "server", "close_codes", "max_message_bytes"}
-
-

@@ -111,12 +111,8 @@ def _counts(session: Session) -> Counts:
 def home(page: PageDep, session: ReadTx) -> Response:
     """What is live, what is new, what matched, and the figure of the year."""
     english = page.language == "en"
-    newest_results, _ = results.results(
-        session, VISITOR, results.Filter(), limit=SHOWN, english=english
-    )
-    newest_demands, _ = demands.demands(
-        session, VISITOR, results.Filter(), limit=LOOKED_AT, english=english
-    )
+    newest_results, _ = results.results(session, VISITOR, results.Filter(), limit=SHOWN, english=english)
+    newest_demands, _ = demands.demands(session, VISITOR, results.Filter(), limit=LOOKED_AT, english=english)
     live, _ = lots.list_lots(session, states=BIDDING | STOPPED, limit=SHOWN)
     upcoming, _ = lots.list_lots(session, states=UPCOMING, limit=SHOWN)
     matches: RecentMatches = page.request.app.state.recent_matches
