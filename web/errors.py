@@ -171,6 +171,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _bad_request(request: Request, error: RequestValidationError) -> Response:
+        if not wants_json(request) and any(item["loc"][0] == "path" for item in error.errors()):
+            # An address that no page can have is a page that is not there.
+            return _answer(request, 404, "not_found", {}, [])
         return _answer(request, 422, "invalid_input", {}, problems_of(error, language_of(request)))
 
     @app.exception_handler(ValidationError)

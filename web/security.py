@@ -2,6 +2,7 @@
 
 Writes are accepted only from our own pages (Sec-Fetch-Site, else Origin), or with a bearer token; no
 form tokens are needed. Nothing inline runs: the content security policy allows our own files alone.
+No request is read beyond its limit, and what was made for somebody signed in is kept in no cache.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from starlette.exceptions import HTTPException
 
 from market.errors import MarketError
 from web.errors import _answer as answer
@@ -23,6 +26,11 @@ POLICY = "; ".join(
         "frame-ancestors 'none'", "manifest-src 'self'",
     )
 )  # fmt: skip
+
+PLAIN_BYTES = 2 * 1024 * 1024
+"""Largest request without files."""
+FILES_AT_ONCE = 5
+"""Attachments of the largest size that fit into one form."""
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -43,11 +51,36 @@ def same_origin(headers: Headers, base_url: str) -> bool:
     return host in (headers.get("host", ""), urlsplit(base_url).netloc)
 
 
+def most_bytes(content_type: str, settings: Settings) -> int:
+    """How large the body of a request may be, bytes."""
+    if not content_type.lower().startswith("multipart/form-data"):
+        return PLAIN_BYTES
+    files = max(settings.max_upload_mb * FILES_AT_ONCE, settings.max_import_mb)
+    return files * 1024 * 1024 + PLAIN_BYTES
+
+
+def bounded(receive: Receive, limit: int) -> Receive:
+    """The same messages until their bodies exceed the limit; HTTPException(413) then."""
+    taken = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal taken
+        message = await receive()
+        if message["type"] == "http.request":
+            taken += len(message.get("body", b""))
+            if taken > limit:
+                raise HTTPException(413)
+        return message
+
+    return receive_bounded
+
+
 class Guard:
-    """ASGI middleware: refuses cross-site writes and adds the security headers."""
+    """ASGI middleware: refuses cross-site writes and oversized requests, adds the security headers."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
+        self.settings = settings
         self.base_url = settings.base_url
         headers = {
             "content-security-policy": POLICY,
@@ -66,15 +99,27 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
+        asked = Headers(scope=scope)
+        personal = "authorization" in asked or f"{COOKIE}=" in asked.get("cookie", "")
+
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self.headers.items():
                     headers.setdefault(name, value)
+                if personal and not scope["path"].startswith("/static/"):
+                    headers.setdefault("cache-control", "private, no-store")
             await send(message)
 
+        limit = most_bytes(asked.get("content-type", ""), self.settings)
+        length = asked.get("content-length", "")
+        if length.isascii() and length.isdigit() and (len(length) > 15 or int(length) > limit):
+            response = answer(Request(scope), 413, "too_large", {}, [])
+            await response(scope, receive, send_guarded)
+            return
+        receive = bounded(receive, limit)
         if scope["method"] not in _SAFE:
-            headers = Headers(scope=scope)
+            headers = asked
             bearer = headers.get("authorization", "").lower().startswith("bearer ")
             if not bearer and not same_origin(headers, self.base_url):
                 response = answer(Request(scope), 403, "cross_site", {}, [])

@@ -9,6 +9,7 @@ from market.listings import service as listings
 from market.payments import settling
 from market.work import Handler
 from web import enquiry_work, importing, mailing, settlement
+from web.demo import renew
 
 if TYPE_CHECKING:
     from web.wiring import Parts
@@ -26,7 +27,9 @@ def handlers(parts: Parts) -> dict[str, Handler]:
 
 
 def housekeeping(parts: Parts) -> None:
-    """Deadlines of listings: hide what expired, remind owners of what will."""
+    """Deadlines of listings: hide what expired, remind owners of what will. In a demo, keep lots open."""
+    if parts.settings.demo:
+        renew.keep_fresh(parts)
     now = parts.clock.now()
     for service in (listings, demands):
         more = True

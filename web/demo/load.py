@@ -9,8 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-from auctions import queries
-from auctions.rules.state import BIDDING, UPCOMING
 from market.clock import FixedClock, local_date
 from market.errors import MarketError
 from market.work import run_one
@@ -19,7 +17,7 @@ from web.demo import auctions, contracts, enquiries, listings, people, renew
 from web.demo.content.generate import generate
 from web.mail import MemoryMailer
 from web.wiring import Parts
-from web.worker import handlers
+from web.worker import handlers, housekeeping
 
 Tell = Callable[[int, int, str], None]
 
@@ -32,13 +30,9 @@ def load_demo(parts: Parts, tell: Tell) -> str:
     """Load the demo data, or renew its lots; says in a few words what was done. Raises NotEmpty."""
     with parts.db.read() as session:
         loaded, empty = people.is_loaded(session), people.is_empty(session)
-        lots, _ = queries.list_lots(session, states=BIDDING | UPCOMING, limit=50)
     if loaded:
-        live = any(lot.state in BIDDING and lot.ends_at > parts.clock.now() + renew.SOON for lot in lots)
-        coming = any(lot.state in UPCOMING for lot in lots)
-        if live and coming:
-            return "demo data is there"
-        return f"renewed {renew.renew(parts, live=not live, coming=not coming)} lots"
+        fresh = renew.keep_fresh(parts)
+        return f"demo data is there; {fresh} fresh lots"
     if not empty:
         raise NotEmpty
     return _load(parts, parts.clock.now(), tell)
@@ -77,6 +71,7 @@ def _load(parts: Parts, now: dt.datetime, tell: Tell) -> str:
     finally:
         past.writer.stop()
     clock.set(now)
+    housekeeping(past)
     work = handlers(past)
     while run_one(parts.db, work, clock.now):
         pass

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from auctions import queries, service
 from auctions.models import Lot, LotInput, TermsInput
+from auctions.rules.state import BIDDING, STOPPED, UPCOMING
 from market.clock import as_utc
 from market.db import Session, t
 from market.listings.models import ListingState, PricingMode, Result
@@ -18,6 +19,7 @@ from market.parties.access import memberships_of
 from market.parties.models import Person
 from market.payments import service as payments
 from market.permissions import Actor, Role, Via
+from web.demo.people import is_loaded
 from web.wiring import Parts
 
 SOON = dt.timedelta(minutes=10)
@@ -25,10 +27,16 @@ LASTS = dt.timedelta(hours=6)
 YUAN = 100
 
 
-def renew(parts: Parts, *, live: bool, coming: bool) -> int:
-    """Publish what is wanted; returns how many lots."""
+def keep_fresh(parts: Parts) -> int:
+    """See to it that a lot is open (or opens in a minute) and another is announced; returns how many are new."""
     now = parts.clock.now()
-    wanted = ([dt.timedelta(minutes=1)] if live else []) + ([dt.timedelta(days=1)] if coming else [])
+    with parts.db.read() as session:
+        if not is_loaded(session):
+            return 0
+        lots, _ = queries.list_lots(session, states=BIDDING | STOPPED | UPCOMING, limit=100)
+    open_ = any(lot.ends_at > now + SOON and lot.opens_at <= now + SOON for lot in lots)
+    coming = any(lot.state in UPCOMING and lot.opens_at > now + SOON for lot in lots)
+    wanted = ([] if open_ else [dt.timedelta(minutes=1)]) + ([] if coming else [dt.timedelta(days=1)])
     done = 0
     for until in wanted:
         with parts.db.write() as session:
