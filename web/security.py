@@ -10,12 +10,12 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from starlette.exceptions import HTTPException
-
 from market.errors import MarketError
+from web.deps import COOKIE
 from web.errors import _answer as answer
 from web.settings import Settings
 
@@ -111,18 +111,19 @@ class Guard:
                     headers.setdefault("cache-control", "private, no-store")
             await send(message)
 
-        limit = most_bytes(asked.get("content-type", ""), self.settings)
-        length = asked.get("content-length", "")
-        if length.isascii() and length.isdigit() and (len(length) > 15 or int(length) > limit):
-            response = answer(Request(scope), 413, "too_large", {}, [])
-            await response(scope, receive, send_guarded)
+        refusal = self._refusal(scope["method"], asked)
+        if refusal is not None:
+            await answer(Request(scope), *refusal, {}, [])(scope, receive, send_guarded)
             return
-        receive = bounded(receive, limit)
-        if scope["method"] not in _SAFE:
-            headers = asked
-            bearer = headers.get("authorization", "").lower().startswith("bearer ")
-            if not bearer and not same_origin(headers, self.base_url):
-                response = answer(Request(scope), 403, "cross_site", {}, [])
-                await response(scope, receive, send_guarded)
-                return
-        await self.app(scope, receive, send_guarded)
+        limit = most_bytes(asked.get("content-type", ""), self.settings)
+        await self.app(scope, bounded(receive, limit), send_guarded)
+
+    def _refusal(self, method: str, asked: Headers) -> tuple[int, str] | None:
+        length = asked.get("content-length", "")
+        limit = most_bytes(asked.get("content-type", ""), self.settings)
+        if length.isascii() and length.isdigit() and (len(length) > 15 or int(length) > limit):
+            return 413, "too_large"
+        bearer = asked.get("authorization", "").lower().startswith("bearer ")
+        if method not in _SAFE and not bearer and not same_origin(asked, self.base_url):
+            return 403, "cross_site"
+        return None

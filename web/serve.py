@@ -33,7 +33,8 @@ def run(parts: Parts, *, host: str | None = None, port: int | None = None) -> No
             timeout_graceful_shutdown=30,
             access_log=False,
             log_level="info",
-            proxy_headers=False,
+            proxy_headers=True,
+            forwarded_allow_ips=settings.trusted_proxies,
             server_header=False,
         )
 

@@ -47,7 +47,10 @@ class ProductionRefused(ValueError):
 class Settings(BaseSettings):
     """The whole configuration of a process."""
 
-    model_config = SettingsConfigDict(env_prefix="MARKET_", frozen=True, extra="ignore")
+    # A refused setting is named; the values, secrets among them, are not repeated in the error.
+    model_config = SettingsConfigDict(
+        env_prefix="MARKET_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     environment: Environment = Field(Environment.DEVELOPMENT, description="development, test or production")
     name: str = Field("温岭科技大市场", description="the market's name on every page")
@@ -65,6 +68,11 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on")
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1",
+        pattern=r"^([0-9A-Fa-f.:/]+(, ?[0-9A-Fa-f.:/]+)*)?$",
+        description="addresses or networks of the TLS proxy, whose word on the client's address is taken",
+    )
     secret_key: SecretStr = Field(
         SecretStr("development-only"), description="signs cookies and links; 32 random characters or more"
     )
