@@ -132,7 +132,8 @@ def _filters(language: str) -> dict[str, Callable[..., str]]:
         return "—" if value is None else f"{value:,}"
 
     return {
-        "money": money, "wan": wan, "yi": yi, "dt": local, "d": day, "iso": iso, "ago": ago, "pct": pct,
+        "money": money, "wan": wan, "yi": yi, "dt": local,
+        "dts": functools.partial(local, form="%Y-%m-%d %H:%M:%S"), "d": day, "iso": iso, "ago": ago, "pct": pct,
         "num": num, "bytesize": bytesize, "yuan": yuan,
     }  # fmt: skip
 
@@ -272,7 +273,8 @@ def error_page(
     actor = getattr(request.state, "actor", VISITOR)
     page = Page(request, parts, actor, parts.clock.now())
     language = page.language
-    advice_key = f"advice.{code}"
+    unverified = status == 403 and actor.memberships and not actor.roles
+    advice_key = "advice.unverified" if unverified else f"advice.{code}"
     context = ErrorPage(
         status,
         code,

@@ -172,6 +172,8 @@ function happened(event) {
 }
 
 /* ---- drawing ---- */
+/** An instant as the server writes it: 2026-11-23 21:05:09, in Shanghai. */
+const stamp = (at) => new Date(at).toLocaleString("sv-SE", { timeZone: "Asia/Shanghai" });
 const bidder = (alias) => (alias === null ? "" : fillIn(texts.bidder, { n: alias }));
 function put(name, text) {
   for (const where of room.querySelectorAll(`[data-live="${name}"]`)) if (where.textContent !== text) where.textContent = text;
@@ -244,7 +246,7 @@ function note(event) {
   part("span", "entry__seq num", String(event.seq));
   part("span", "entry__what", [texts.kinds[event.kind], bid ? bidder(event.data.alias) : event.data.text ?? event.data.reason ?? "", mine ? texts.you : ""].filter(Boolean).join(" "));
   part("span", "entry__amount num", bid ? money(event.data.amount_fen) : "");
-  part("span", "entry__at num", new Date(event.at).toLocaleTimeString("zh-CN", { hour12: false, timeZone: "Asia/Shanghai" }));
+  part("span", "entry__at num", stamp(event.at));
   part("code", "entry__hash", event.hash.slice(0, 8), event.hash);
   list.prepend(item);
   while (list.children.length > 200) list.lastElementChild.remove();
