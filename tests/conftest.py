@@ -64,11 +64,9 @@ def redis_url() -> Iterator[str]:
 
 
 def _migrate(database: Database) -> None:
-    import auctions.models
-    import market.tables
-    from sqlmodel import SQLModel
+    from migrations import upgrade
 
-    SQLModel.metadata.create_all(database.engine)
+    upgrade(database)
 
 
 @pytest.fixture(scope="session")
