@@ -34,4 +34,5 @@ def configure(*, json: bool) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    for noisy in ("uvicorn.access", "alembic", "httpx2"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
