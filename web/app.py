@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,7 +16,9 @@ from web.matches import RecentMatches
 from web.render import STATIC
 from web.security import Guard
 from web.sessions import KeepSeen
+from web.settings import WorkerMode
 from web.wiring import Parts
+from web.worker import Worker
 
 
 class HashedStatic(StaticFiles):
@@ -34,10 +37,16 @@ def create_app(parts: Parts) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await parts.start()
+        worker = Worker(parts) if parts.settings.worker is WorkerMode.EMBEDDED else None
+        if worker is not None:
+            worker.start()
         try:
             yield
         finally:
             await parts.stop()
+            if worker is not None:
+                await asyncio.to_thread(worker.stop)
+            parts.close()
 
     app = FastAPI(
         title="Techmart API",

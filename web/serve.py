@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from contextlib import ExitStack
 
@@ -11,6 +12,7 @@ import uvicorn
 from web.app import create_app
 from web.process_lock import ProcessLock
 from web.wiring import Parts
+from web.worker import Worker
 
 MAX_SOCKET_MESSAGE = 4096
 
@@ -21,7 +23,7 @@ def run(parts: Parts, *, host: str | None = None, port: int | None = None) -> No
     with ExitStack() as stack:
         if parts.db.is_sqlite:
             stack.enter_context(ProcessLock(settings.data_dir / "serving.lock"))
-        uvicorn.run(
+        config = uvicorn.Config(
             create_app(parts),
             host=host or settings.host,
             port=settings.port if port is None else port,
@@ -37,6 +39,19 @@ def run(parts: Parts, *, host: str | None = None, port: int | None = None) -> No
             forwarded_allow_ips=settings.trusted_proxies,
             server_header=False,
         )
+        DrainingServer(config, parts).run()
+
+
+class DrainingServer(uvicorn.Server):
+    """Tells the watchers of lots when to come back before their sockets are closed."""
+
+    def __init__(self, config: uvicorn.Config, parts: Parts) -> None:
+        super().__init__(config)
+        self._parts = parts
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._parts.hub.drain()
+        await super().shutdown(sockets)
 
 
 def run_worker(parts: Parts) -> None:
@@ -47,7 +62,8 @@ def run_worker(parts: Parts) -> None:
     with ExitStack() as stack:
         if parts.db.is_sqlite:
             stack.enter_context(ProcessLock(parts.settings.data_dir / "serving.lock"))
-        parts.start_worker()
+        worker = Worker(parts)
+        worker.start()
         stop.wait()
-        parts.stop_worker()
+        worker.stop()
         parts.close()

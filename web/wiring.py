@@ -1,17 +1,17 @@
 """The only place that joins parts: from settings to a running market.
 
 `build` makes everything a process needs and starts nothing. A serving process runs `start` and `stop` on
-its event loop; a separate worker runs `start_worker` and `stop_worker`. Parts end in the reverse order of their start,
-each drained before what it leans on.
+its event loop; background work is `web/worker.py`'s, in the same process or in one of its own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 from limits.storage import MemoryStorage, storage_from_string
@@ -32,11 +32,9 @@ from market.files.store import DiskStore, FileStore
 from market.payments.gateway import Gateway, OfflineGateway, SimulatedGateway
 from market.work import enqueue
 from matching.index import SearchIndex
-from matching.indexer import Indexer
 from matching.tantivy_index import TantivyIndex
-from web.background import Background, every, work_loop
 from web.mail import ConsoleMailer, Mailer, SmtpMailer
-from web.settings import MailBackend, Settings, WorkerMode
+from web.settings import MailBackend, Settings
 
 log = structlog.get_logger()
 
@@ -59,7 +57,6 @@ class Parts:
     hub: Hub
     timekeeper: Timekeeper
     room: Services
-    threads: list[Background] = field(default_factory=list)
 
     @property
     def public_key(self) -> str:
@@ -67,42 +64,20 @@ class Parts:
         return base64.b64encode(self.signer.public_key).decode()
 
     async def start(self) -> None:
-        """Start what a serving process does: rooms, the writer, time, and background work if embedded."""
+        """Start the live side of a serving process: rooms, the writer, the timekeeper."""
         await self.bus.start()
         await self.hub.start()
         self.writer.start()
         self.timekeeper.start()
-        if self.settings.worker is WorkerMode.EMBEDDED:
-            self.start_worker()
 
     async def stop(self) -> None:
-        """Drain and end everything, then close connections."""
+        """Drain and end the live side. Threads are waited for beside the loop, which their answers need."""
         await self.hub.drain()
-        self.timekeeper.stop()
-        if not self.writer.stop():
+        await asyncio.to_thread(self.timekeeper.stop)
+        if not await asyncio.to_thread(self.writer.stop):
             log.error("writer.not_drained", waiting=self.writer.waiting)
         await self.hub.stop()
         await self.bus.stop()
-        self.stop_worker()
-        self.close()
-
-    def start_worker(self) -> None:
-        """Start background work: mail, settlement, deadlines, the search index."""
-        from web.worker import handlers, housekeeping
-
-        self.threads = [
-            Background("work", work_loop(self.db, handlers(self), self.clock)),
-            Background("indexer", Indexer(self.db, self.index).run),
-            Background("housekeeping", every(600, lambda: housekeeping(self))),
-        ]
-        for thread in self.threads:
-            thread.start()
-
-    def stop_worker(self) -> None:
-        """End background work."""
-        for thread in reversed(self.threads):
-            thread.stop()
-        self.threads = []
 
     def close(self) -> None:
         """Close the index and the database's connections."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from market.demands import service as demands
 from market.listings import service as listings
 from market.payments import settling
 from market.work import Handler
+from matching.indexer import Indexer
 from web import enquiry_work, importing, mailing, settlement
+from web.background import Background, every, work_loop
 from web.demo import renew
+from web.wiring import Parts
 
-if TYPE_CHECKING:
-    from web.wiring import Parts
+HOUSEKEEPING = 600
+"""Seconds between two looks at the deadlines of listings."""
 
 
 def handlers(parts: Parts) -> dict[str, Handler]:
@@ -40,3 +41,24 @@ def housekeeping(parts: Parts) -> None:
         while after is not None:
             with parts.db.write() as session:
                 _, after = service.remind_expiring(session, now, after)
+
+
+class Worker:
+    """The threads of background work: due work, the search index, housekeeping."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._threads = [
+            Background("work", work_loop(parts.db, handlers(parts), parts.clock)),
+            Background("indexer", Indexer(parts.db, parts.index).run),
+            Background("housekeeping", every(HOUSEKEEPING, lambda: housekeeping(parts))),
+        ]
+
+    def start(self) -> None:
+        """Start every thread."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ask every thread to end, last first, and wait for each."""
+        for thread in reversed(self._threads):
+            thread.stop()
