@@ -71,6 +71,11 @@ class Form:
         """Every text entered under a name."""
         return self.entered.get(name, [])
 
+    def number(self, name: str) -> int:
+        """The id or version entered under a name; 0 for what is none."""
+        text = self.value(name).strip()
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
     def has(self, name: str) -> bool:
         """Whether a name was sent at all (a ticked box)."""
         return name in self.entered

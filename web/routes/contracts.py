@@ -101,13 +101,13 @@ class EditPage:
 
 
 def _edit_page(page: Page, form: Form, contract_id: int | None, local_number: str = "") -> Response:
-    chosen = [int(value) for name in ("seller_id", "buyer_id") if (value := form.value(name)).isdigit()]
+    chosen = [number for name in ("seller_id", "buyer_id") if (number := form.number(name))]
     with page.parts.db.read() as session:
         context = EditPage(
             form=form,
             contract_id=contract_id,
             local_number=local_number,
-            parties=queries.party_choices(session, [one for one in chosen if one < 2**63]),
+            parties=queries.party_choices(session, chosen),
             industries=industries(session),
             regions=nearby_first(regions(session), page.parts.settings.region_code),
             kinds=list(ContractKind),

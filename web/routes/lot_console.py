@@ -156,8 +156,7 @@ def new_lot(page: PageDep, result: int = 0) -> Response:
 @router.post("/lots/new")
 def create_lot(page: PageDep, form: FormDep) -> Response:
     """Draft the lot."""
-    typed = form.value("result_id")
-    result_id = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 19 else 0
+    result_id = form.number("result_id")
 
     def act(session: Any) -> str:
         return f"/lots/{service.create_lot(session, page.actor, result_id, _read(form), page.now)}/edit"
@@ -184,7 +183,7 @@ def save_lot(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
     """Save the draft; with `publish`, freeze the terms and announce the lot."""
     with page.parts.db.read() as session:
         result_id = queries.lot_detail(session, lot_id, draft=True).card.result_id
-    version = int(form.value("version") or 0) if form.value("version").isdigit() else 0
+    version = form.number("version")
 
     def act(session: Any) -> str:
         service.edit_lot(session, page.actor, lot_id, _read(form), version, page.now)

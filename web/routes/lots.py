@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,12 +18,13 @@ from starlette.responses import Response
 from auctions import queries, service
 from auctions.errors import LotRefusal
 from auctions.models import AdmissionState
+from auctions.protocol import CLIENT_BID_ID
 from auctions.queries import AdmissionLine, JournalLine, LotCard, LotDetail
 from auctions.room import place_bid
 from auctions.rules.events import Kind
 from auctions.rules.state import BIDDING, ENDED, STOPPED, UPCOMING, LotState
 from market.errors import InvalidInput, NotFound, SignInRequired
-from market.money import parse_fen
+from market.money import MAX_FEN, parse_fen
 from market.payments import service as payments
 from market.payments.queries import DepositLine, deposit_of
 from market.permissions import Action, Membership
@@ -247,12 +249,13 @@ async def bid(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
         amount = (
             int(typed) if form.has("amount_fen") and typed.isascii() and typed.isdigit() else parse_fen(typed)
         )
-        if amount <= 0:
-            raise ValueError("not positive")
+        if not 0 < amount <= MAX_FEN:
+            raise ValueError("not an amount of money")
     except ValueError:
         error = i18n.term("lots.not_an_amount", page.language)
         return await run_in_threadpool(room_page, page, lot_id, error=error, form=form, status=422)
-    client_bid_id = form.value("client_bid_id") or secrets.token_hex(16)
+    sent_id = form.value("client_bid_id")
+    client_bid_id = sent_id if re.fullmatch(CLIENT_BID_ID, sent_id) else secrets.token_hex(16)
     if not form.has("confirmed"):
         return await run_in_threadpool(_confirm, page, lot_id, amount, client_bid_id)
     answer = await place_bid(page.parts.room, page.actor, lot_id, client_bid_id, amount)
@@ -288,7 +291,7 @@ def ask_admission(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
     def act(session: Any) -> str:
         if not form.has("accept"):
             raise InvalidInput([("accept", "accept_terms", {})])
-        organisation_id = int(form.value("organisation_id") or 0)
+        organisation_id = form.number("organisation_id")
         service.request_admission(
             session, page.actor, lot_id, organisation_id, form.value("terms_hash"), page.now
         )

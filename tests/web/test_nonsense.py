@@ -1,0 +1,104 @@
+"""Forms filled with nonsense: an answer that says so, never a fault of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from market.clock import FixedClock
+from market.permissions import Role
+from matching.indexer import reindex
+from tests import factories
+from tests.conftest import NOW, make_database
+from web import wiring
+from web.app import create_app
+from web.deps import COOKIE
+from web.mail import MemoryMailer
+from web.settings import Environment, Settings, WorkerMode
+
+LONG = "9" * 5000
+"""More digits than Python turns into a number."""
+SUPERSCRIPT = "²"
+"""A digit by Unicode that is no decimal digit."""
+
+
+@pytest.fixture(scope="module")
+def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A small market with a running writer: (application, accounts by role)."""
+    folder: Path = tmp_path_factory.mktemp("nonsense")
+    for database in make_database("sqlite", request, folder):
+        settings = Settings(
+            environment=Environment.TEST,
+            data_dir=folder / "data",
+            database_url=database.url.render_as_string(hide_password=False),  # type: ignore[arg-type]
+            base_url="http://testserver",
+            worker=WorkerMode.SEPARATE,
+        )
+        parts = wiring.build(
+            settings, clock=FixedClock(NOW), monotonic=None, db=database, mailer=MemoryMailer()
+        )
+        filled = factories.fill(database, NOW, results_=4, demands_=2, lots_=3, bids=2)
+        assert parts.index.acquire()
+        reindex(database, parts.index)
+        parts.writer.start()
+        yield create_app(parts), filled
+        parts.writer.stop()
+        parts.index.close()
+
+
+def client_of(market: Any, role: Role) -> TestClient:
+    app, filled = market
+    client = TestClient(app, follow_redirects=False)
+    client.cookies.set(COOKIE, filled.accounts[role].cookie)
+    return client
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "data"),
+    [
+        *(
+            (Role.BIDDER, "/lots/{lot}/admission", {"accept": "1", "organisation_id": value})
+            for value in ("wan", LONG, SUPERSCRIPT, "-1", "9" * 30)
+        ),
+        *(
+            (Role.BIDDER, "/lots/{lot}/bids", {"amount": value})
+            for value in ("9" * 18, "99999999999亿", SUPERSCRIPT, "-5", "0")
+        ),
+        (Role.BIDDER, "/lots/{lot}/bids", {"amount_fen": LONG, "confirmed": "1"}),
+        (Role.BIDDER, "/lots/{lot}/bids", {"amount_fen": "9" * 25, "confirmed": "1"}),
+        (
+            Role.BIDDER,
+            "/lots/{lot}/bids",
+            {"amount_fen": "100000", "confirmed": "1", "client_bid_id": "x\x00"},
+        ),
+        *(
+            (Role.STAFF, "/lots/{lot}/edit", {"version": value, "title": "x", "terms.step_fen": "100"})
+            for value in (SUPERSCRIPT, LONG)
+        ),
+        *(
+            (Role.RESULTS_OFFICER, "/contracts", {"seller_id": value, "buyer_id": value})
+            for value in (SUPERSCRIPT, LONG, "9" * 40)
+        ),
+        (Role.RESULTS_OFFICER, "/results", {".".join("a" * 3000): "x"}),
+        (Role.RESULTS_OFFICER, "/results", {"title": "x", "title.y": "z", "claims": "1", "claims.0": "2"}),
+    ],
+)
+def test_nonsense_is_refused(market: Any, role: Role, path: str, data: dict[str, str]) -> None:
+    answer = client_of(market, role).post(path.format(lot=market[1].lots[0]), data=data)
+    assert 400 <= answer.status_code < 500, answer.text[:500]
+
+
+def test_only_a_sound_bid_id_is_kept(market: Any) -> None:
+    client = client_of(market, Role.BIDDER)
+    path = f"/lots/{market[1].lots[0]}/bids"
+    sound = "0123456789abcdef0123"
+    page = client.post(path, data={"amount": "90000000", "client_bid_id": sound})
+    assert page.status_code == 200
+    assert sound in page.text
+    page = client.post(path, data={"amount": "90000000", "client_bid_id": "z" * 9000})
+    assert page.status_code == 200
+    assert "zzzz" not in page.text
