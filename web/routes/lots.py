@@ -207,7 +207,7 @@ def room_page(
         can_conduct=actor.can(Action.LOT_CONDUCT),
         organisations=list(organisations.values()),
         entries=[entry(line, page.language, alias) for line in reversed(last)],
-        choices=[least + step * n for n in (0, 1, 2, 5, 10)] if least is not None else [],
+        choices=[least + step * n for n in (0, 1, 2, 5, 10, 20)] if least is not None else [],
         client_bid_id=secrets.token_hex(16),
         room=config,
         opens_at=dt.datetime.fromisoformat(state.view["opens_at"]),

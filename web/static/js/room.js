@@ -205,7 +205,7 @@ function drawChoices() {
   const { next_fen: least, step_fen: step } = state.view;
   if (!choices || least === null) return;
   [...choices.querySelectorAll("button")].forEach((button, index) => {
-    const amount = least + step * [0, 1, 2, 5, 10][index];
+    const amount = least + step * [0, 1, 2, 5, 10, 20][index];
     button.value = String(amount);
     button.textContent = money(amount);
   });
@@ -220,7 +220,11 @@ function drawStanding() {
   const block = place("priceblock");
   if (block) { block.classList.toggle("priceblock--lead", lead); block.classList.toggle("priceblock--outbid", now === "outbid"); }
   if (state.lead !== null && state.lead !== now) {
-    if (now === "outbid") { announce(texts.outbid, true); sound(330); }
+    if (now === "outbid") {
+      if (!state.pending) put("bid-state", "");
+      announce(texts.outbid, true);
+      sound(330);
+    }
     if (now === "lead") { announce(texts.you_lead, true); sound(660); }
   }
   state.lead = now;
@@ -244,7 +248,16 @@ function note(event) {
     return node;
   };
   part("span", "entry__seq num", String(event.seq));
-  part("span", "entry__what", [texts.kinds[event.kind], bid ? bidder(event.data.alias) : event.data.text ?? event.data.reason ?? "", mine ? texts.you : ""].filter(Boolean).join(" "));
+  const what = part("span", "entry__what", texts.kinds[event.kind]);
+  const told = (cls, text) => {
+    const node = document.createElement("span");
+    node.className = cls;
+    node.textContent = text;
+    what.append(" ", node);
+  };
+  const words = bid ? bidder(event.data.alias) : event.data.text ?? event.data.reason ?? "";
+  if (words) told("meta", words);
+  if (mine) told("entry__you", texts.you);
   part("span", "entry__amount num", bid ? money(event.data.amount_fen) : "");
   part("span", "entry__at num", stamp(event.at));
   part("code", "entry__hash", event.hash.slice(0, 8), event.hash);
@@ -386,6 +399,7 @@ function answered(message, accepted) {
     put("bid-state", fillIn(texts.accepted, { seq: message.seq }));
     announce(fillIn(texts.accepted, { seq: message.seq }), true);
     form.elements.amount.value = "";
+    form.elements.amount.dispatchEvent(new Event("input"));
   } else {
     put("bid-state", "");
     const params = { ...message.params };
