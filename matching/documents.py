@@ -1,7 +1,7 @@
 """A published result or demand as one flat document, whatever tables it is spread over.
 
 The same shape serves the index, the comparison of two sides and the reasons given. Only published rows
-become documents; a key that yields none is to be removed from the index.
+of verified organisations become documents; a key that yields none is to be removed from the index.
 """
 
 import datetime as dt
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from market.db import t
 from market.demands.models import Demand, DemandTarget
 from market.listings.models import ListingState, Result, ResultClaim, ResultIp
-from market.parties.models import Organisation
+from market.parties.models import Organisation, OrganisationState
 
 CHUNK = 400
 """Rows read per statement, well below SQLite's limit of bound parameters."""
@@ -94,6 +94,8 @@ _OWNER = (
     t(Organisation).c.credit_code,
 )
 
+_VERIFIED = t(Organisation).c.state == OrganisationState.VERIFIED.value
+
 
 def load(session: Session, keys: Iterable[Key]) -> dict[Key, Document]:
     """The documents of those of the keys that are published. At most three statements per kind and chunk."""
@@ -163,7 +165,7 @@ def _results(session: Session, ids: Sequence[int]) -> Iterator[Document]:
             *_OWNER,
         )
         .join(t(Organisation), t(Organisation).c.id == r.organisation_id)
-        .where(r.id.in_(ids), r.state == ListingState.PUBLISHED.value)
+        .where(r.id.in_(ids), r.state == ListingState.PUBLISHED.value, _VERIFIED)
     )
     rows = session.execute(statement).all()
     rights, claims = t(ResultIp).c, t(ResultClaim).c
@@ -228,7 +230,7 @@ def _demands(session: Session, ids: Sequence[int]) -> Iterator[Document]:
             *_OWNER,
         )
         .join(t(Organisation), t(Organisation).c.id == d.organisation_id)
-        .where(d.id.in_(ids), d.state == ListingState.PUBLISHED.value)
+        .where(d.id.in_(ids), d.state == ListingState.PUBLISHED.value, _VERIFIED)
     )
     rows = session.execute(statement).all()
     g = t(DemandTarget).c

@@ -22,6 +22,7 @@ from market.enquiries.models import Enquiry, EnquiryState
 from market.enquiries.rules import Side, Step
 from market.enquiries.thread import asking_people, day_text, mail, owner_people, say, tell, touch
 from market.errors import Duplicate, InvalidInput, NotAllowed, NotFound
+from market.listings.lifecycle import of_verified
 from market.listings.models import ListingState, Result
 from market.parties.models import MembershipRow, Organisation, Person
 from market.permissions import SYSTEM, Action, Actor, Role, can, require
@@ -127,7 +128,8 @@ def _asking_organisation(actor: Actor, chosen: int | None) -> int:
 
 def _subject(session: Session, kind: SubjectKind, subject_id: int) -> Any:
     c = t(Result if kind is SubjectKind.RESULT else Demand).c
-    row = session.execute(sa.select(c.organisation_id, c.state, c.title).where(c.id == subject_id)).first()
+    statement = sa.select(c.organisation_id, c.state, c.title).where(c.id == subject_id, of_verified(c))
+    row = session.execute(statement).first()
     if row is None or row.state != ListingState.PUBLISHED.value:
         raise NotFound(kind=kind.value)
     return row

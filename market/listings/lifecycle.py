@@ -17,7 +17,7 @@ from market.errors import Conflict, InvalidInput, NotFound
 from market.listings import rules
 from market.listings.models import ListingState
 from market.listings.rules import Step
-from market.parties.models import MembershipRow, Organisation, Person
+from market.parties.models import MembershipRow, Organisation, OrganisationState, Person
 from market.permissions import SYSTEM, Action, Actor, Role, can, require
 from market.taxonomy.models import Industry
 from market.work import enqueue
@@ -38,9 +38,25 @@ class Trade:
     role: Role
 
 
-def may_see(actor: Actor, trade: Trade, state: str, organisation_id: int) -> bool:
-    """Whether an actor may know of a listing."""
-    return ListingState(state) in rules.SHOWN or can(actor, trade.read, organisation_id)
+def of_verified(c: Any) -> sa.ColumnElement[bool]:
+    """The condition that a listing's organisation is verified: what a suspended one lists is not shown."""
+    verified = t(Organisation).alias()
+    found: sa.ColumnElement[bool] = c.organisation_id.in_(
+        sa.select(verified.c.id).where(verified.c.state == OrganisationState.VERIFIED.value)
+    )
+    return found
+
+
+def may_see(session: Session, actor: Actor, trade: Trade, row: Any) -> bool:
+    """Whether an actor may know of a listing (anything with `state` and `organisation_id`): what is shown of
+    a verified organisation is public. At most one statement."""
+    if can(actor, trade.read, row.organisation_id):
+        return True
+    if ListingState(row.state) not in rules.SHOWN:
+        return False
+    o = t(Organisation).c
+    state = session.scalar(sa.select(o.state).where(o.id == row.organisation_id))
+    return bool(state == OrganisationState.VERIFIED.value)
 
 
 def row_to_change(
@@ -56,7 +72,7 @@ def row_to_change(
     only see, Conflict (field `version`) when it is no longer at `version`."""
     statement = sa.select(model).where(t(model).c.id == row_id).execution_options(populate_existing=True)
     row: Any = session.scalars(for_update(statement, session)).one_or_none()
-    if row is None or not may_see(actor, trade, row.state, row.organisation_id):
+    if row is None or not may_see(session, actor, trade, row):
         raise NotFound(kind=trade.kind)
     require(actor, trade.edit, row.organisation_id)
     if version is not None and version != row.version:

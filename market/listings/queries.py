@@ -176,7 +176,7 @@ def in_language(name: sa.Column[Any], name_en: sa.Column[Any], english: bool) ->
 
 def allowed(c: Any, actor: Actor, trade: Trade) -> sa.ColumnElement[bool]:
     """The condition that the actor may know of a listing."""
-    shown = c.state.in_([state.value for state in rules.SHOWN])
+    shown = sa.and_(c.state.in_([state.value for state in rules.SHOWN]), lifecycle.of_verified(c))
     reach = actor.organisations_for(trade.read)
     if reach is None:
         return sa.true()
@@ -352,12 +352,12 @@ def listing_contact_visible(
 
 def standing(session: Session, actor: Actor, trade: Trade, model: type[Any], row_id: int) -> Any:
     """A listing's organisation_id, state, version and title. Raises NotFound for what the actor may not
-    know of. One statement."""
+    know of. At most two statements."""
     c = t(model).c
     row = session.execute(
         sa.select(c.id, c.organisation_id, c.state, c.version, c.title).where(c.id == row_id)
     ).first()
-    if row is None or not lifecycle.may_see(actor, trade, row.state, row.organisation_id):
+    if row is None or not lifecycle.may_see(session, actor, trade, row):
         raise NotFound(kind=trade.kind)
     return row
 
@@ -366,7 +366,7 @@ def editable(session: Session, actor: Actor, trade: Trade, model: type[Any], row
     """A listing's row, detached, to fill its form or compare its versions. Raises NotFound,
     SignInRequired, NotAllowed."""
     row = session.get(model, row_id)
-    if row is None or not lifecycle.may_see(actor, trade, row.state, row.organisation_id):
+    if row is None or not lifecycle.may_see(session, actor, trade, row):
         raise NotFound(kind=trade.kind)
     require(actor, trade.edit, row.organisation_id)
     session.expunge(row)

@@ -21,6 +21,7 @@ from market.demands import queries as demands
 from market.demands.models import Demand
 from market.demands.queries import DemandCard
 from market.listings import queries as results
+from market.listings.lifecycle import of_verified
 from market.listings.models import ListingState, Result
 from market.listings.queries import ResultCard
 from market.parties.models import Organisation, OrganisationState
@@ -93,13 +94,14 @@ def _figure(session: Session, page: Page) -> YearFigure | None:
 
 
 def _counts(session: Session) -> Counts:
-    def counted(table: sa.Table, state: str) -> sa.ScalarSelect[int]:
-        return sa.select(sa.func.count()).select_from(table).where(table.c.state == state).scalar_subquery()
+    def counted(table: sa.Table, state: str, *more: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+        where = (table.c.state == state, *more)
+        return sa.select(sa.func.count()).select_from(table).where(*where).scalar_subquery()
 
     row = session.execute(
         sa.select(
-            counted(t(Result), ListingState.PUBLISHED),
-            counted(t(Demand), ListingState.PUBLISHED),
+            counted(t(Result), ListingState.PUBLISHED, of_verified(t(Result).c)),
+            counted(t(Demand), ListingState.PUBLISHED, of_verified(t(Demand).c)),
             counted(t(Organisation), OrganisationState.VERIFIED),
             counted(t(Contract), ContractState.REGISTERED),
         )
