@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import HTTPBearer
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from market.db import Session
@@ -29,7 +30,10 @@ from web.wiring import Parts
 COOKIE = "market_session"
 
 
-def get_parts(connection: HTTPConnection) -> Parts:
+# What touches no database is `async`: it then runs where it is, without a turn of the threadpool.
+
+
+async def get_parts(connection: HTTPConnection) -> Parts:
     """The application's joined parts."""
     parts: Parts = connection.app.state.parts
     return parts
@@ -38,7 +42,7 @@ def get_parts(connection: HTTPConnection) -> Parts:
 PartsDep = Annotated[Parts, Depends(get_parts)]
 
 
-def get_now(parts: PartsDep) -> dt.datetime:
+async def get_now(parts: PartsDep) -> dt.datetime:
     """The instant of the request, UTC."""
     return parts.clock.now()
 
@@ -69,11 +73,12 @@ _bearer = HTTPBearer(
 )
 
 
-def get_actor(
+async def get_actor(
     request: Request, parts: PartsDep, _credentials: Annotated[Any, Security(_bearer)] = None
 ) -> Actor:
     """Who asks, checked against the token's scopes for this method."""
-    actor = resolve_actor(parts, request)
+    signed = "authorization" in request.headers or COOKIE in request.cookies
+    actor = await run_in_threadpool(resolve_actor, parts, request) if signed else VISITOR
     request.state.actor = actor
     if actor.via is Via.TOKEN:
         needed = Scope.READ if request.method in _SAFE else Scope.WRITE
@@ -86,7 +91,7 @@ def get_actor(
 CurrentActor = Annotated[Actor, Depends(get_actor)]
 
 
-def get_signed_in(actor: CurrentActor) -> Actor:
+async def get_signed_in(actor: CurrentActor) -> Actor:
     """Who asks; raises SignInRequired for a visitor."""
     if not actor.is_signed_in:
         raise SignInRequired
@@ -117,7 +122,7 @@ async def _get_form(request: Request) -> Form:
 FormDep = Annotated[Form, Depends(_get_form)]
 
 
-def get_page(request: Request, parts: PartsDep, actor: CurrentActor, now: Now) -> Page:
+async def get_page(request: Request, parts: PartsDep, actor: CurrentActor, now: Now) -> Page:
     """The page about to be rendered."""
     return Page(request, parts, actor, now)
 
@@ -129,8 +134,8 @@ PageDep = Annotated[Page, Depends(get_page)]
 class Paging:
     """Which part of a list is wanted; pages count from 1."""
 
-    page: Annotated[int, Query(ge=1, le=10_000, description="Page, counted from 1.")] = 1
-    per_page: Annotated[int, Query(ge=1, le=100, description="Items a page, at most 100.")] = 20
+    page: int = 1
+    per_page: int = 20
 
     @property
     def offset(self) -> int:
@@ -138,7 +143,15 @@ class Paging:
         return (self.page - 1) * self.per_page
 
 
-PagingDep = Annotated[Paging, Depends()]
+async def get_paging(
+    page: Annotated[int, Query(ge=1, le=10_000, description="Page, counted from 1.")] = 1,
+    per_page: Annotated[int, Query(ge=1, le=100, description="Items a page, at most 100.")] = 20,
+) -> Paging:
+    """The part of a list that a request asks for."""
+    return Paging(page, per_page)
+
+
+PagingDep = Annotated[Paging, Depends(get_paging)]
 
 
 class PreconditionFailed(MarketError):
