@@ -13,6 +13,8 @@ from market.deals.inputs import ContractInput
 from market.deals.models import Contract, ContractEvent, ContractNumber, ContractState
 from market.errors import Conflict, Duplicate, InvalidInput, NotAllowed, NotFound, SignInRequired
 from market.listings.models import Result
+from market.listings.queries import standing
+from market.listings.service import RESULT
 from market.parties.models import Organisation
 from market.permissions import Action, Actor
 from market.taxonomy.models import Industry
@@ -78,8 +80,23 @@ def organisation(session: Session, organisation_id: int) -> Any:
     return session.execute(sa.select(o.name, o.region_code).where(o.id == organisation_id)).first()
 
 
-def values_of(session: Session, data: ContractInput) -> dict[str, Any]:
-    """The columns that an input fills, or InvalidInput with everything that is wrong."""
+def _may_name(session: Session, actor: Actor, result_id: int) -> bool:
+    """Whether the actor may know of a result: the contract will show its title to both parties."""
+    try:
+        standing(session, actor, RESULT, Result, result_id)
+    except NotFound:
+        known = session.scalar(sa.select(t(Result).c.id).where(t(Result).c.id == result_id)) is not None
+        return known and reaches(actor, Action.CONTRACT_REGISTER)
+    return True
+
+
+def values_of(
+    session: Session, actor: Actor, data: ContractInput, *, result_before: int | None = None
+) -> dict[str, Any]:
+    """The columns that an input fills, or InvalidInput with everything that is wrong.
+
+    A result must be one that the actor may know of, or the one named before.
+    """
     problems: rules.Problems = list(rules.check_kind(data.kind, data.subkind))
     technology, wrong = rules.amounts(
         data.deal_fen, data.technology_fen, [(item.item, item.fen) for item in data.deductions]
@@ -110,9 +127,8 @@ def values_of(session: Session, data: ContractInput) -> dict[str, Any]:
         problems.append(("ends_on", "range_order", {}))
     if data.industry_code and session.get(Industry, data.industry_code) is None:
         problems.append(("industry_code", "unknown_choice", {}))
-    if data.result_id and not session.scalar(
-        sa.select(t(Result).c.id).where(t(Result).c.id == data.result_id)
-    ):
+    named = data.result_id if data.result_id != result_before else None
+    if named is not None and not _may_name(session, actor, named):
         problems.append(("result_id", "unknown_choice", {}))
     if problems:
         raise InvalidInput(problems)

@@ -25,6 +25,7 @@ from market.deals.models import (
 from market.deals.rules import Step
 from market.demands.models import Demand
 from market.enquiries.models import Enquiry
+from market.enquiries.service import may_read
 from market.errors import InvalidInput, NotFound, WrongState
 from market.listings.models import Result
 from market.permissions import SYSTEM, Action, Actor
@@ -44,7 +45,7 @@ def create_contract(
     not add up, parties that are one and the same, or an unknown organisation, industry or result.
     """
     recording.require_party(actor, Action.CONTRACT_CREATE, data.seller_id, data.buyer_id)
-    values = recording.values_of(session, data)
+    values = recording.values_of(session, actor, data)
     contract = Contract(
         local_number=recording.next_number(session, local_date(now).year),
         state=ContractState.DRAFT.value,
@@ -83,7 +84,7 @@ def edit_contract(
     recording.require_party(actor, Action.CONTRACT_EDIT, data.seller_id, data.buyer_id)
     before = recording.audited(contract)
     amounts = (contract.deal_fen, contract.technology_fen)
-    values = recording.values_of(session, data)
+    values = recording.values_of(session, actor, data, result_before=contract.result_id)
     if data.result_id is None:
         values["result_id"] = contract.result_id
     for name, value in values.items():
@@ -134,11 +135,12 @@ def draft_from_lot(
 def draft_from_enquiry(session: Session, actor: Actor, now: dt.datetime, enquiry_id: int) -> int:
     """A draft contract between the two sides of an enquiry; returns its id, the same one when asked again.
 
-    Raises NotFound when the enquiry does not exist, or names no organisation on the asking side;
-    NotAllowed when the actor writes for neither party.
+    Raises NotFound when there is no such enquiry that the actor may know of; InvalidInput when it names no
+    organisation on the asking side; NotAllowed when the actor writes for neither party.
     """
     enquiry = session.get(Enquiry, enquiry_id)
-    if enquiry is None:
+    writes = recording.reaches(actor, Action.CONTRACT_CREATE)
+    if enquiry is None or not (writes or may_read(actor, enquiry)):
         raise NotFound
     asks_for_result = enquiry.subject_kind == "result"
     seller_id = enquiry.to_organisation_id if asks_for_result else enquiry.from_organisation_id
@@ -299,7 +301,7 @@ def enter_registered(
         created_by=actor.person_id,
         created_at=now,
         updated_at=now,
-        **recording.values_of(session, data),
+        **recording.values_of(session, actor, data),
     )
     recording.give_number(session, contract, registration_number)
     session.add(contract)

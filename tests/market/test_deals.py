@@ -396,6 +396,24 @@ def test_an_enquiry_becomes_one_draft(session: Session, now: dt.datetime, world:
     assert (row.title, row.seller_id, row.buyer_id) == ("离心泵", world.seller, world.buyer)
     with pytest.raises(NotAllowed):
         service.draft_from_enquiry(session, world.officer(77), now, enquiry.id)
+    stranger = dataclasses.replace(world.officer(77), person_id=world.person + 1000)
+    with pytest.raises(NotFound):
+        service.draft_from_enquiry(session, stranger, now, enquiry.id)
+
+
+def test_a_contract_tells_nobody_of_a_result_not_shown(
+    session: Session, now: dt.datetime, world: World
+) -> None:
+    session.execute(sa.update(t(Result)).where(t(Result).c.id == world.result).values(state="draft"))
+    buyer = Actor(
+        world.person, "需求负责人", Via.SESSION, (Membership(world.buyer, "公司", Role.DEMAND_OWNER, True),)
+    )
+    with pytest.raises(InvalidInput) as refused:
+        service.create_contract(session, buyer, now, world.input(result_id=world.result))
+    assert refused.value.problems == [("result_id", "unknown_choice", {})]
+    mine = service.create_contract(session, world.officer(), now, world.input(result_id=world.result))
+    service.edit_contract(session, buyer, now, mine, world.input(result_id=world.result, title="改名"))
+    assert service.create_contract(session, OFFICIAL, now, world.input(result_id=world.result))
 
 
 def test_history_is_entered_on_its_own_days(session: Session, now: dt.datetime, world: World) -> None:
