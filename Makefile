@@ -39,7 +39,7 @@ check: .venv/development ## Lint, types, layers, templates, catalogues, migratio
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q -p no:cacheprovider tests/architecture
+	$(BIN)/pytest -q -p no:cacheprovider tests/architecture tests/market/test_migrations.py
 	$(BIN)/python -m build --wheel --outdir .venv/dist . > /dev/null
 
 format: .venv/development ## Format the code
