@@ -57,6 +57,19 @@ def _unprivileged() -> str | None:
     return None
 
 
+def _reachable(programs: Path, user: str, home: Path) -> Path:
+    """The programs, or a copy of their installation where the user may not enter their folder."""
+    try:
+        subprocess.run(
+            [programs / "initdb", "--version"], user=user, check=True, capture_output=True, cwd="/"
+        )
+    except (PermissionError, subprocess.CalledProcessError):
+        shutil.copytree(programs.parent, home / "programs", symlinks=True)
+        subprocess.run(["chown", "-R", user, home / "programs"], check=True)
+        return home / "programs" / programs.name
+    return programs
+
+
 @contextlib.contextmanager
 def postgres(*, durable: bool = False) -> Iterator[str | None]:
     """The URL of a server's maintenance database, or None where there is no server.
@@ -77,6 +90,7 @@ def postgres(*, durable: bool = False) -> Iterator[str | None]:
         os.chmod(home, 0o700)
         if user:
             shutil.chown(home, user)
+            programs = _reachable(programs, user, Path(home))
         data = f"{home}/data"
         environment = {**os.environ, "LC_ALL": "C.UTF-8", "HOME": home}
         subprocess.run(
