@@ -51,11 +51,14 @@ def handler(db: Database, clock: Clock) -> Handler:
                 result = session.get(Result, lot.result_id)
                 if result is not None and result.state == ListingState.PUBLISHED:
                     listings.conclude_result(session, SYSTEM, now, lot.result_id)
+            # A default may be recorded before this runs: the defaulter's deposit is not given back then.
+            winner = lot.winner_organisation_id
             payments.settle_lot_deposits(
                 session,
                 now,
                 lot_id=lot_id,
-                winner_organisation_id=lot.winner_organisation_id if lot.state == LotState.SOLD else None,
+                winner_organisation_id=winner if lot.state == LotState.SOLD else None,
+                defaulted_organisation_id=winner if lot.state == LotState.DEFAULTED else None,
             )
 
     return settle

@@ -142,16 +142,21 @@ def forfeit_deposit(
 
 
 def settle_lot_deposits(
-    session: Session, now: dt.datetime, lot_id: int, winner_organisation_id: int | None
+    session: Session,
+    now: dt.datetime,
+    lot_id: int,
+    winner_organisation_id: int | None,
+    *,
+    defaulted_organisation_id: int | None = None,
 ) -> int:
     """After a lot has closed, leave work for each held deposit: the winner's counts towards the price,
-    the others go back. Called twice it leaves the work once. Returns the deposits concerned."""
+    the others go back. What a defaulter put down stays where it is, for staff to decide on. Called twice it
+    leaves the work once. Returns the deposits concerned."""
     d = t(Deposit).c
-    rows = session.execute(
-        sa.select(d.id, d.organisation_id)
-        .where(d.lot_id == lot_id, d.state == DepositState.HELD.value)
-        .order_by(d.id)
-    ).all()
+    where = [d.lot_id == lot_id, d.state == DepositState.HELD.value]
+    if defaulted_organisation_id is not None:
+        where.append(d.organisation_id != defaulted_organisation_id)
+    rows = session.execute(sa.select(d.id, d.organisation_id).where(*where).order_by(d.id)).all()
     for row in rows:
         won = row.organisation_id == winner_organisation_id
         movement = Movement.APPLY if won else Movement.RELEASE

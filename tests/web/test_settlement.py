@@ -1,0 +1,93 @@
+"""What follows from the end of a lot happens once, however often and however late the work runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from auctions.models import Lot
+from auctions.rules.state import LotState
+from market.clock import FixedClock
+from market.db import Database, t
+from market.deals.models import Contract
+from market.listings.models import Result
+from market.payments import ledger, service, settling
+from market.payments.gateway import SimulatedGateway
+from market.payments.models import Deposit
+from market.permissions import Role
+from market.work import Claimed, run_one
+from tests import factories
+from web import settlement
+
+
+def end_of_lot(database: Database, clock: FixedClock, state: LotState) -> tuple[int, dict[int, int]]:
+    """A lot that ended, its winner first; two deposits held: (lot, organisation → deposit)."""
+    now = clock.now()
+    market = factories.fill(database, now, results_=2, demands_=1, lots_=1, bids=2)
+    lot_id = market.lots[0]
+    with database.write() as session:
+        other = factories.organisations(session, now, "firm", 1, 70_000)[0]
+        bidders = [market.accounts[Role.BIDDER], factories.account(session, now, other, Role.BIDDER, 700)]
+        deposits = {}
+        for one in bidders:
+            asked = service.request_deposit(
+                session, one.actor, now, lot_id, one.organisation_id, 50_000, SimulatedGateway()
+            )
+            service.confirm_deposit(session, one.actor, now, asked, gateway=SimulatedGateway())
+            deposits[one.organisation_id] = asked
+        session.execute(
+            sa.update(t(Lot))
+            .where(t(Lot).c.id == lot_id)
+            .values(
+                state=state.value, winner_organisation_id=bidders[0].organisation_id, hammer_fen=1_010_000,
+                closed_at=now,
+            )
+        )  # fmt: skip
+    return lot_id, deposits
+
+
+def settle(database: Database, clock: FixedClock, lot_id: int, times: int) -> None:
+    handle = settlement.handler(database, clock)
+    work = {settling.KIND: settling.handler(database, clock, SimulatedGateway())}
+    for number in range(times):
+        handle(Claimed(number, settlement.KIND, {"lot_id": lot_id}, 1))
+        while run_one(database, work, clock.now):
+            pass
+
+
+def states(database: Database, deposits: dict[int, int]) -> list[str]:
+    with database.read() as session:
+        d = t(Deposit).c
+        found: Any = session.execute(sa.select(d.id, d.state).where(d.id.in_(deposits.values())))
+        by_id = {row.id: row.state for row in found}
+    return [by_id[deposit] for deposit in deposits.values()]
+
+
+def test_a_sale_is_settled_once(database: Database, clock: FixedClock) -> None:
+    lot_id, deposits = end_of_lot(database, clock, LotState.SOLD)
+    settle(database, clock, lot_id, 3)
+    assert states(database, deposits) == ["applied", "released"]
+    with database.read() as session:
+        drafts = session.execute(
+            sa.select(t(Contract).c.deal_fen).where(t(Contract).c.source_lot_id == lot_id)
+        ).all()
+        assert [row.deal_fen for row in drafts] == [1_010_000]
+        assert sum(ledger.balances(session).values()) == 0
+        result_id = session.scalar(sa.select(t(Lot).c.result_id).where(t(Lot).c.id == lot_id))
+        state = session.scalar(sa.select(t(Result).c.state).where(t(Result).c.id == result_id))
+    assert state == "concluded"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_defaulter_gets_nothing_back_by_itself(database: Database, clock: FixedClock, times: int) -> None:
+    lot_id, deposits = end_of_lot(database, clock, LotState.DEFAULTED)
+    settle(database, clock, lot_id, times)
+    assert states(database, deposits) == ["held", "released"]
+
+
+def test_nobody_wins_what_was_passed_in(database: Database, clock: FixedClock) -> None:
+    lot_id, deposits = end_of_lot(database, clock, LotState.PASSED_IN)
+    settle(database, clock, lot_id, 2)
+    assert states(database, deposits) == ["released", "released"]
