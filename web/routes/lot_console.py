@@ -14,15 +14,15 @@ from starlette.responses import Response
 
 from auctions import queries, service
 from auctions.errors import LotRefusal
-from auctions.models import AdmissionState, LotInput, TermsInput
+from auctions.models import AdmissionState, LotInput
 from auctions.queries import AdmissionLine, JournalLine, LotDetail
 from auctions.room import conduct as send
 from auctions.rules import commands as c
 from auctions.rules.state import BIDDING, STOPPED, UPCOMING, LotState
 from auctions.rules.terms import OrganiserType, SoleBidderRule, Terms
 from market.clock import SHANGHAI
-from market.errors import InvalidInput, NotFound
-from market.listings.models import Result
+from market.errors import InvalidInput, NotFound, WrongState
+from market.listings.models import ListingState, PricingMode, Result
 from market.money import parse_fen, yuan
 from market.payments.queries import DepositLine, deposits_of_lot
 from market.permissions import Action, require
@@ -83,7 +83,7 @@ def _read(form: Form) -> LotInput:
         raise InvalidInput(problems)
     if "step_fen" not in terms and not any(field == "terms.step_fen" for field, _, _ in problems):
         raise InvalidInput([("terms.step_fen", "missing", {})])
-    return LotInput(title=form.value("title"), terms=TermsInput(**terms))
+    return LotInput.model_validate({"title": form.value("title"), "terms": terms})
 
 
 def _fill(title: str, terms: Terms) -> Form:
@@ -133,6 +133,8 @@ def new_lot(page: PageDep, result: int = 0) -> Response:
         row = session.get(Result, result) if 0 < result < 2**63 else None
         if row is None:
             raise NotFound
+        if row.state != ListingState.PUBLISHED or row.pricing_mode == PricingMode.NEGOTIATED:
+            raise WrongState(state=row.state, action="create_lot")
         title, low = row.title, row.price_low_fen
     opens = (page.now + dt.timedelta(days=7)).astimezone(SHANGHAI).replace(hour=14, minute=0, second=0)
     start = low or 10_000_000

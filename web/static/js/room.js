@@ -167,6 +167,7 @@ function happened(event) {
   drawAll();
   if (event.kind === "bid_accepted") {
     announce(fillIn(texts.spoken_bid, { bidder: bidder(event.data.alias), amount: money(event.data.amount_fen) }));
+    strike();
     if (before.ends_at !== event.ends_at) { state.spoken.clear(); announce(texts.spoken_extended); }
   } else announce([texts.kinds[event.kind], state.view.notice ?? ""].join(" "), event.kind === "closed");
 }
@@ -200,6 +201,15 @@ function drawAll() {
   if (view.outcome && !room.dataset.ended) { room.dataset.ended = "1"; setTimeout(() => location.reload(), 1500 + Math.random() * 2500); }
 }
 
+/** The price is struck: a short glow, which the stylesheet leaves out for those who want no motion. */
+function strike() {
+  const block = place("priceblock");
+  if (!block) return;
+  block.classList.remove("is-new");
+  void block.offsetWidth;
+  block.classList.add("is-new");
+}
+
 function drawChoices() {
   const choices = place("choices");
   const { next_fen: least, step_fen: step } = state.view;
@@ -213,7 +223,9 @@ function drawChoices() {
 
 function drawStanding() {
   const alias = state.you?.alias ?? null;
-  const bid = alias !== null && (state.mine.size > 0 || state.view.recent.some((line) => line.alias === alias));
+  // The answer to a bid may come before the frame that tells of it: until then it neither leads nor is outbid.
+  const told = [...state.mine].some((seq) => seq <= state.seq);
+  const bid = alias !== null && (told || state.view.recent.some((line) => line.alias === alias));
   const lead = alias !== null && state.view.leader === alias;
   const now = lead ? "lead" : bid ? "outbid" : "none";
   show("standing", now);
