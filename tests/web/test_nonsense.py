@@ -34,7 +34,7 @@ def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         settings = Settings(
             environment=Environment.TEST,
             data_dir=folder / "data",
-            database_url=database.url.render_as_string(hide_password=False),  # type: ignore[arg-type]
+            database_url=database.url.render_as_string(hide_password=False),
             base_url="http://testserver",
             worker=WorkerMode.SEPARATE,
         )

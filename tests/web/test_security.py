@@ -116,7 +116,7 @@ class TestCaches:
         with parts.db.write() as session:
             parties = Parties(session, parts.clock.now())
             actor = parties.actor(parties.person((parties.organisation(), Role.BIDDER)))
-            entered = TokenInput(name="t", scopes=["read"], days=30)  # type: ignore[list-item]
+            entered = TokenInput(name="t", scopes=["read"], days=30)
             _, secret = accounts.create_token(session, actor, entered, parts.clock.now())
         answer = client.get("/api/v1/me", headers={"authorization": f"Bearer {secret}"})
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "private, no-store")
@@ -144,7 +144,7 @@ class TestBehindAProxy:
 
 def test_bad_settings_do_not_print_secrets() -> None:
     with pytest.raises(ValidationError) as raised:
-        Settings(environment="production", secret_key="hush-hush", demo_password="whisper")  # type: ignore[arg-type]
+        Settings(environment="production", secret_key="hush-hush", demo_password="whisper")
     told = f"{raised.value} {raised.value.errors(include_input=False)}"
     assert "hush" not in told
     assert "whisper" not in told

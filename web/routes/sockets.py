@@ -11,7 +11,7 @@ from auctions import protocol
 from auctions.protocol import CloseCode
 from auctions.room import serve_viewer
 from market.errors import MarketError
-from market.permissions import VISITOR
+from market.permissions import VISITOR, Action
 from web.deps import resolve_actor
 from web.security import same_origin
 from web.wiring import Parts
@@ -41,7 +41,9 @@ async def watch_lot(websocket: WebSocket, lot_id: int) -> None:
             again = await run_in_threadpool(resolve_actor, parts, websocket)
         except MarketError:
             return False
-        return again.person_id == actor.person_id
+        # A role that ended ends the conversation too: the next one begins with the rights of its moment.
+        same_rights = again.organisations_for(Action.BID_PLACE) == actor.organisations_for(Action.BID_PLACE)
+        return again.person_id == actor.person_id and again.scopes == actor.scopes and same_rights
 
     address = websocket.client.host if websocket.client else ""
     await serve_viewer(
