@@ -128,6 +128,12 @@ class SearchIndex(Protocol):
         """Number of the index in use; grows by each swap. 0: none was ever built."""
         ...
 
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Another value after every change that this process can see: what was found under an equal stamp
+        would be found again."""
+        ...
+
     def acquire(self) -> bool:
         """Try to become the one that may change the index (True if so already). Never blocks."""
         ...

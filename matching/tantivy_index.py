@@ -61,6 +61,8 @@ class _Generation:
         self.index.config_reader("manual")
         self.index.reload()
         self._writer: tantivy.IndexWriter | None = None
+        self.changes = 0
+        """Grows whenever what is found may have changed."""
 
     @property
     def writer(self) -> tantivy.IndexWriter:
@@ -78,7 +80,11 @@ class _Generation:
 
     def commit(self) -> None:
         self.writer.commit()
+        self.reload()
+
+    def reload(self) -> None:
         self.index.reload()
+        self.changes += 1
 
     def close(self) -> None:
         if self._writer is not None:
@@ -139,6 +145,12 @@ class TantivyIndex:
         """Number of the generation in use; 0 if none."""
         live = self._current()
         return live.number if live else 0
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """Generation and its changes. In a process that only reads it moves on with every look."""
+        live = self._current()
+        return (0, 0) if live is None else (live.number, live.changes)
 
     def acquire(self) -> bool:
         """Take the directory's lock, which the system frees when the process ends however it ends."""
@@ -299,7 +311,7 @@ class TantivyIndex:
                     self._live = _Generation(int(match.group(1)), self._root / name, create=False)
                     self._seen = name
                 else:
-                    self._live.index.reload()
+                    self._live.reload()
             except (OSError, ValueError):
                 # Damaged, of an older schema, or swept away between the two reads: not ours to mend here.
                 # The state says so, and whoever may write rebuilds.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -156,6 +157,39 @@ def partners_for(
         partners=[_partner_card(one, industries, language) for one in found],
         building=index.state is IndexState.BUILDING,
     )
+
+
+class KeptPartners:
+    """The partners of the listings looked at last, kept until the index changes, a minute at most.
+
+    A listing's page is asked for far more often than what it could be matched with changes. One for each
+    process; used from any thread.
+    """
+
+    def __init__(self, lasts: dt.timedelta = dt.timedelta(minutes=1), most: int = 500) -> None:
+        self._lasts, self._most = lasts, most
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[Kind, int, str], tuple[dt.datetime, tuple[int, int], PartnersView]] = (
+            OrderedDict()
+        )
+
+    def get(
+        self, kind: Kind, row_id: int, session: Session, index: SearchIndex, language: str, now: dt.datetime
+    ) -> PartnersView:
+        """What `partners_for` finds, or found under the same stamp of the index."""
+        key, stamp = (kind, row_id, language), index.stamp
+        with self._lock:
+            known = self._kept.get(key)
+            if known is not None and known[1] == stamp and known[0] <= now < known[0] + self._lasts:
+                self._kept.move_to_end(key)
+                return known[2]
+        view = partners_for(kind, row_id, session, index, language)
+        with self._lock:
+            self._kept[key] = (now, stamp, view)
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return view
 
 
 def _partner_card(one: recommend.Partner, industries: Mapping[str, str], language: str) -> PartnerCard:

@@ -283,3 +283,21 @@ class TestCandidates:
         assert rarity.mentions("叶轮") == 1
         index.apply([result(8, "离心泵")])
         assert index.rarity().frequency("离心泵") == 3
+
+
+def test_the_stamp_moves_with_every_change_and_with_nothing_else(empty: SearchIndex) -> None:
+    assert empty.acquire()
+    with empty.rebuild() as beside:
+        beside.add(DOCUMENTS)
+    seen = [empty.stamp]
+    empty.search("泵")
+    empty.candidates("泵", "", "result")
+    assert empty.stamp == seen[0]
+    empty.apply([result(1, "另一个题目")])
+    seen.append(empty.stamp)
+    empty.apply([], [Key(Kind.RESULT, 1)])
+    seen.append(empty.stamp)
+    with empty.rebuild() as beside:
+        beside.add(DOCUMENTS)
+    seen.append(empty.stamp)
+    assert len(set(seen)) == len(seen)

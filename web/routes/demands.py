@@ -19,7 +19,7 @@ from market.permissions import Action
 from market.taxonomy.queries import industries
 from matching.documents import Kind
 from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
-from web.matches import PartnersView, partners_for
+from web.matches import KeptPartners, PartnersView
 from web.routes import listing_forms, listing_pages
 from web.routes.listing_forms import Facet
 from web.routes.listing_pages import Feature
@@ -103,6 +103,7 @@ def create_demand(page: PageDep, form: FormDep) -> Response:
 def show_demand(page: PageDep, session: ReadTx, demand_id: RowId) -> Response:
     """One demand."""
     detail = demand_detail(session, page.actor, demand_id, english=page.language == "en")
+    kept: KeptPartners = page.request.app.state.kept_partners
     steps = listing_pages.rights(page, DEMAND, detail.organisation_id, detail.state)
     context = DemandPage(
         demand=detail,
@@ -110,7 +111,7 @@ def show_demand(page: PageDep, session: ReadTx, demand_id: RowId) -> Response:
         may_edit=page.actor.can(Action.DEMAND_EDIT, detail.organisation_id),
         is_owner=detail.organisation_id in page.actor.organisation_ids,
         partners=(
-            partners_for(Kind.DEMAND, detail.id, session, page.parts.index, page.language)
+            kept.get(Kind.DEMAND, detail.id, session, page.parts.index, page.language, page.now)
             if detail.state is ListingState.PUBLISHED
             else None
         ),

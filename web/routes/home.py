@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter
@@ -76,10 +75,13 @@ class HomePage:
 def _figure(session: Session, page: Page) -> YearFigure | None:
     today = local_date(page.now)
     counting = statistics.caliber(session)
-    found = statistics.figures(session, counting, statistics.years(session, today), as_of=today)
-    year = statistics.default_year(found, today)
-    chosen: Any = next((one for one in found if one.period.year == year), None)
-    if chosen is None or chosen.denominator is None:
+    published = statistics.releases(session, counting.region_code)
+    told = [one.year for one in published if one.quarter == 4 and one.published_on <= today]
+    if not told:
+        return None
+    year = max(told)
+    chosen = statistics.figure(session, counting, year, as_of=today)
+    if chosen.denominator is None:
         return None
     target = statistics.plan_target(session)
     return YearFigure(

@@ -18,7 +18,7 @@ from market.permissions import Action
 from market.taxonomy.queries import industries
 from matching.documents import Kind
 from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
-from web.matches import PartnersView, partners_for
+from web.matches import KeptPartners, PartnersView
 from web.routes import listing_forms, listing_pages
 from web.routes.listing_forms import Facet
 from web.routes.listing_pages import Feature
@@ -103,6 +103,7 @@ def create_result(page: PageDep, form: FormDep) -> Response:
 def show_result(page: PageDep, session: ReadTx, result_id: RowId) -> Response:
     """One result."""
     detail = result_detail(session, page.actor, result_id, english=page.language == "en")
+    kept: KeptPartners = page.request.app.state.kept_partners
     steps = listing_pages.rights(page, RESULT, detail.organisation_id, detail.state)
     context = ResultPage(
         result=detail,
@@ -111,7 +112,7 @@ def show_result(page: PageDep, session: ReadTx, result_id: RowId) -> Response:
         may_auction=page.actor.can(Action.LOT_CREATE, detail.organisation_id),
         is_owner=detail.organisation_id in page.actor.organisation_ids,
         partners=(
-            partners_for(Kind.RESULT, detail.id, session, page.parts.index, page.language)
+            kept.get(Kind.RESULT, detail.id, session, page.parts.index, page.language, page.now)
             if detail.state is ListingState.PUBLISHED
             else None
         ),
