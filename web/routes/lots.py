@@ -140,7 +140,7 @@ def _room_texts(language: str) -> dict[str, Any]:
     names = (
         "spoken_bid", "spoken_extended", "bidder", "hammer", "start", "now", "nobody", "leads", "outbid",
         "you_lead", "you", "closing", "day", "minutes_left", "seconds_left", "not_an_amount", "large_jump",
-        "sending", "unsure", "accepted", "refused_by",
+        "sending", "unsure", "accepted", "refused_by", "won", "opens_in", "time_left",
     )  # fmt: skip
     texts: dict[str, Any] = {name: i18n.term(f"lots.{name}", language) for name in names}
     texts["kinds"] = {kind.value: i18n.label(kind, language) for kind in Kind}

@@ -185,7 +185,8 @@ function drawAll() {
   const { view } = state;
   put("price", view.price_fen === null ? money(view.start_fen) : money(view.price_fen));
   put("caption", view.outcome?.hammer_fen ? texts.hammer : view.price_fen === null ? texts.start : texts.now);
-  put("leader", view.leader === null ? texts.nobody : fillIn(texts.leads, { bidder: bidder(view.leader) }));
+  put("leader", view.leader === null ? texts.nobody : fillIn(view.outcome?.hammer_fen ? texts.won : texts.leads, { bidder: bidder(view.leader) }));
+  put("clock-label", ["announced", "registration"].includes(view.state) ? texts.opens_in : texts.time_left);
   put("state", texts.states[view.state]);
   put("bids", String(view.bid_count));
   put("minimum", view.next_fen === null ? "—" : money(view.next_fen));
