@@ -81,7 +81,7 @@ def _figure(session: Session, page: Page) -> YearFigure | None:
         return None
     year = max(told)
     chosen = statistics.figure(session, counting, year, as_of=today)
-    if chosen.denominator is None:
+    if chosen.denominator is None or chosen.percent is None:
         return None
     target = statistics.plan_target(session)
     return YearFigure(
