@@ -79,6 +79,8 @@ def client_of(market: Any, role: Role) -> TestClient:
             (Role.STAFF, "/lots/{lot}/edit", {"version": value, "title": "x", "terms.step_fen": "100"})
             for value in (SUPERSCRIPT, LONG)
         ),
+        (Role.STAFF, "/lots/new", {"result_id": "1", "terms.opens_at": "0001-01-01"}),
+        (Role.STAFF, "/lots/new", {"result_id": LONG, "terms.opens_at": "9999-12-31T23:59"}),
         *(
             (Role.RESULTS_OFFICER, "/contracts", {"seller_id": value, "buyer_id": value})
             for value in (SUPERSCRIPT, LONG, "9" * 40)
@@ -102,3 +104,9 @@ def test_only_a_sound_bid_id_is_kept(market: Any) -> None:
     page = client.post(path, data={"amount": "90000000", "client_bid_id": "z" * 9000})
     assert page.status_code == 200
     assert "zzzz" not in page.text
+
+
+def test_no_contract_comes_before_an_agreement(market: Any) -> None:
+    client = client_of(market, Role.RESULTS_OFFICER)
+    answer = client.post(f"/enquiries/{market[1].enquiries[0]}/contract")
+    assert answer.status_code == 404

@@ -313,11 +313,3 @@ def take_step(page: PageDep, form: FormDep, contract_id: RowId) -> Response:
         return f"/contracts/{contract_id}"
 
     return page.submit(form, action, lambda form: _detail(page, contract_id, form), flash="contract_step")
-
-
-@router.post("/enquiries/{enquiry_id}/contract")
-def draft_from_enquiry(page: PageDep, enquiry_id: RowId) -> Response:
-    """Begin the contract of an enquiry that came to an agreement, or open the one that was begun."""
-    with page.parts.db.write() as session:
-        contract_id = service.draft_from_enquiry(session, page.actor, page.now, enquiry_id)
-    return page.redirect(f"/contracts/{contract_id}")

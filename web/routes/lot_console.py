@@ -70,7 +70,7 @@ def _read(form: Form) -> LotInput:
             continue
         try:
             terms[name] = dt.datetime.fromisoformat(typed).replace(tzinfo=SHANGHAI).astimezone(dt.UTC)
-        except ValueError:
+        except (ValueError, OverflowError):
             problems.append((f"terms.{name}", "datetime_parsing", {}))
     for name in NUMBERS:
         typed = form.value(f"terms.{name}").strip()
