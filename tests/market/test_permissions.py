@@ -35,7 +35,7 @@ contract:read               own  own  ·    ·    all  all  all
 contract:register           ·    ·    ·    ·    ·    all  ·
 demand:create               ·    own  ·    all  all  ·    ·
 demand:edit                 ·    own  ·    ·    all  ·    ·
-demand:read_unpublished     ·    own  ·    ·    all  ·    all
+demand:read_unpublished     ·    own  ·    all  all  ·    all
 enquiry:create              all  all  all  all  all  all  all
 enquiry:follow              own  own  ·    all  all  ·    ·
 enquiry:oversee             ·    ·    ·    all  all  ·    ·
@@ -51,7 +51,7 @@ organisation:verify         ·    ·    ·    ·    all  ·    ·
 people:manage               ·    ·    ·    ·    ·    ·    all
 result:create               own  ·    ·    all  all  ·    ·
 result:edit                 own  ·    ·    ·    all  ·    ·
-result:read_unpublished     own  ·    ·    ·    all  ·    all
+result:read_unpublished     own  ·    ·    all  all  ·    all
 statistics:manage           ·    ·    ·    ·    ·    all  ·
 statistics:read_detail      ·    ·    ·    ·    ·    all  all
 taxonomy:edit               ·    ·    ·    ·    ·    ·    all
