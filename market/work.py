@@ -28,6 +28,7 @@ from market.db import Database, Id, JsonDoc, Session, UtcDateTime, for_update, i
 
 LEASE = dt.timedelta(minutes=5)
 MAX_TRIES = 10
+LOST = "the process ended during every try"
 
 
 class WorkState(enum.StrEnum):
@@ -109,6 +110,11 @@ def claim(session: Session, now: dt.datetime, kinds: list[str] | None = None) ->
     row = session.execute(for_update(statement, session, skip_locked=True)).first()
     if row is None:
         return None
+    if row.tries >= MAX_TRIES:
+        # Every try took its process along; one more would do the same.
+        dead = {"state": WorkState.DEAD.value, "lease_until": None, "last_error": LOST}
+        session.execute(sa.update(t(WorkItem)).where(c.id == row.id).values(**dead))
+        return None
     session.execute(
         sa.update(t(WorkItem))
         .where(c.id == row.id)
@@ -117,12 +123,17 @@ def claim(session: Session, now: dt.datetime, kinds: list[str] | None = None) ->
     return Claimed(row.id, row.kind, row.payload, row.tries + 1)
 
 
-def finish(session: Session, item: Claimed, now: dt.datetime) -> None:
-    """Record that a piece is done."""
+def _held(item: Claimed) -> sa.ColumnElement[bool]:
+    """That a piece is still in these hands: a lease that ran out may have given it to others."""
     c = t(WorkItem).c
+    return sa.and_(c.id == item.id, c.state == WorkState.RUNNING.value, c.tries == item.tries)
+
+
+def finish(session: Session, item: Claimed, now: dt.datetime) -> None:
+    """Record that a piece is done. What others have taken over meanwhile is left to them."""
     session.execute(
         sa.update(t(WorkItem))
-        .where(c.id == item.id)
+        .where(_held(item))
         .values(state=WorkState.DONE.value, finished_at=now, lease_until=None, last_error=None)
     )
 
@@ -131,10 +142,9 @@ def fail(session: Session, item: Claimed, now: dt.datetime, error: str) -> WorkS
     """Record a failed try: again after a growing pause, or dead when the tries are used up."""
     state = WorkState.DEAD if item.tries >= MAX_TRIES else WorkState.PENDING
     pause = dt.timedelta(seconds=min(3600, 2**item.tries))
-    c = t(WorkItem).c
     session.execute(
         sa.update(t(WorkItem))
-        .where(c.id == item.id)
+        .where(_held(item))
         .values(state=state.value, due_at=now + pause, lease_until=None, last_error=error[-4000:])
     )
     return state

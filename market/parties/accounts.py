@@ -239,7 +239,8 @@ def create_token(
 ) -> tuple[ApiToken, str]:
     """Make an API token; returns its row and its secret, which cannot be shown again.
 
-    One token cannot make another that may do more. Raises SignInRequired, NotAllowed, TooManyTokens.
+    One token cannot make another that may do more or lasts longer. Raises SignInRequired, NotAllowed,
+    TooManyTokens.
     """
     if actor.person_id is None:
         raise SignInRequired
@@ -250,6 +251,10 @@ def create_token(
     held = session.scalar(sa.select(sa.func.count()).select_from(t(ApiToken)).where(working))
     if (held or 0) >= rules.MOST_TOKENS:
         raise rules.TooManyTokens(most=rules.MOST_TOKENS, field="name")
+    expires_at = now + dt.timedelta(days=entered.days)
+    if actor.token_id is not None:
+        maker_ends = session.scalar(sa.select(k.expires_at).where(k.id == actor.token_id))
+        expires_at = min(expires_at, maker_ends or expires_at)
     secret = TOKEN_MARK + access.new_secret()
     scopes = sorted({scope.value for scope in entered.scopes})
     row = ApiToken(
@@ -259,7 +264,7 @@ def create_token(
         secret_hash=access.digest(secret),
         scopes=scopes,
         created_at=now,
-        expires_at=now + dt.timedelta(days=entered.days),
+        expires_at=expires_at,
     )
     session.add(row)
     session.flush()

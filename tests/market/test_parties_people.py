@@ -312,6 +312,20 @@ class TestTokens:
         with pytest.raises(SignInRequired):
             accounts.create_token(session, VISITOR, TokenInput(name="a", scopes=[Scope.READ]), now)
 
+    def test_a_token_makes_none_that_outlives_it(
+        self, parties: Parties, session: Session, now: dt.datetime
+    ) -> None:
+        owner = parties.actor(parties.person())
+        first, secret = accounts.create_token(
+            session, owner, TokenInput(name="a", scopes=[Scope.READ, Scope.WRITE], days=30), now
+        )
+        later = now + dt.timedelta(days=20)
+        by_token = access.actor_for_token(session, secret, later)
+        assert by_token is not None
+        for days, ends in ((365, first.expires_at), (1, later + dt.timedelta(days=1))):
+            entered = TokenInput(name="b", scopes=[Scope.WRITE], days=days)
+            assert accounts.create_token(session, by_token, entered, later)[0].expires_at == ends
+
     def test_tokens_are_bounded_and_ones_own(
         self, parties: Parties, session: Session, now: dt.datetime
     ) -> None:

@@ -9,7 +9,19 @@ from market.clock import FixedClock
 from market.db import Database, Session, t
 from market.dirty import DirtyMark, clear_marks, mark_dirty, read_marks
 from market.inbox import InboxMessage, receive
-from market.work import LEASE, MAX_TRIES, Claimed, WorkItem, WorkState, claim, enqueue, retry_dead, run_one
+from market.work import (
+    LEASE,
+    MAX_TRIES,
+    Claimed,
+    WorkItem,
+    WorkState,
+    claim,
+    enqueue,
+    fail,
+    finish,
+    retry_dead,
+    run_one,
+)
 
 
 def states(database: Database) -> list[tuple[str, int]]:
@@ -73,6 +85,37 @@ def test_a_claim_that_outlives_its_lease_is_free_again(database: Database, clock
     clock.at += LEASE
     with database.write() as session:
         assert claim(session, clock.now()) is not None
+
+
+def test_work_that_takes_its_process_along_ends_dead(database: Database, clock: FixedClock) -> None:
+    with database.write() as session:
+        enqueue(session, "x", {}, key="1", now=clock.now())
+    for _ in range(MAX_TRIES):
+        with database.write() as session:
+            assert claim(session, clock.now()) is not None
+        clock.at += LEASE
+    with database.write() as session:
+        assert claim(session, clock.now()) is None
+    assert states(database) == [(WorkState.DEAD.value, MAX_TRIES)]
+
+
+def test_who_comes_too_late_changes_nothing(database: Database, clock: FixedClock) -> None:
+    with database.write() as session:
+        enqueue(session, "x", {}, key="1", now=clock.now())
+    with database.write() as session:
+        late = claim(session, clock.now())
+    clock.at += LEASE
+    with database.write() as session:
+        taken = claim(session, clock.now())
+    assert late is not None
+    assert taken is not None
+    with database.write() as session:
+        fail(session, late, clock.now(), "late")
+        finish(session, late, clock.now())
+    assert states(database) == [(WorkState.RUNNING.value, 2)]
+    with database.write() as session:
+        finish(session, taken, clock.now())
+    assert states(database) == [(WorkState.DONE.value, 2)]
 
 
 def test_two_workers_never_take_the_same_piece(database: Database, clock: FixedClock) -> None:

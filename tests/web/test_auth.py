@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from market.clock import FixedClock
 from market.db import t
 from market.parties import access, passwords
-from market.parties.models import Organisation, SignInSession
+from market.parties.models import Organisation, Person, SignInSession
 from market.permissions import Actor, Role
 from market.taxonomy.seed import seed_taxonomy
 from market.work import run_one
@@ -216,8 +216,12 @@ class TestDemo:
         with parts.db.write() as session:
             parties = Parties(session, parts.clock.now())
             shown = parties.person((parties.organisation(), Role.STAFF), demo=True, password_hash=hashed)
+            email = session.scalar(sa.select(t(Person).c.email).where(t(Person).c.id == shown))
         assert "Demonstration accounts" not in client.get("/sign-in").text
         assert client.post("/sign-in", data={"demo": str(shown)}).status_code == 422
+        # Their password is published, so it opens nothing where a demo was loaded once.
+        password = parts.settings.demo_password.get_secret_value()
+        assert enter(client, str(email), password).status_code == 422
 
 
 class TestSlidingSessions:

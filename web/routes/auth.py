@@ -135,6 +135,9 @@ def _prove(page: Page, form: Form) -> tuple[accounts.Account, str | None]:
             password = settings.demo_password.get_secret_value()
         else:
             account = _account_entered(session, form)
+            if account is not None and account.demo and not settings.demo:
+                # Its password is published: a database that once held a demo must not open by it.
+                account = None
             password = unicodedata.normalize("NFC", form.value("password").strip()[: rules.LONGEST_PASSWORD])
     matches, newer = passwords.verify(password, account.password_hash if account else None)
     if account is None or not matches:
