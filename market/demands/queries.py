@@ -131,7 +131,9 @@ def demands(
         c, actor, DEMAND, wanted, trl=c.wanted_trl, low=c.budget_low_fen, high=c.budget_high_fen
     )
     joined = sa.join(t(Demand), t(Organisation), c.organisation_id == o.id)
-    total = session.scalar(sa.select(sa.func.count()).select_from(joined).where(*where)) or 0
+    # Every listing has its organisation: only a filter on that needs the join for counting.
+    counted = joined if wanted.owner_kind is not None else t(Demand)
+    total = session.scalar(sa.select(sa.func.count()).select_from(counted).where(*where)) or 0
     rows = session.execute(
         sa.select(
             c.id, in_language(c.title, c.title_en, english).label("title"),

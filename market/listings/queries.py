@@ -242,7 +242,9 @@ def results(
     c, o, i = t(Result).c, t(Organisation).c, t(Industry).c
     where = conditions(c, actor, RESULT, wanted, trl=c.trl, low=c.price_low_fen, high=c.price_high_fen)
     joined = sa.join(t(Result), t(Organisation), c.organisation_id == o.id)
-    total = session.scalar(sa.select(sa.func.count()).select_from(joined).where(*where)) or 0
+    # Every listing has its organisation: only a filter on that needs the join for counting.
+    counted = joined if wanted.owner_kind is not None else t(Result)
+    total = session.scalar(sa.select(sa.func.count()).select_from(counted).where(*where)) or 0
     rows = session.execute(
         sa.select(
             c.id, in_language(c.title, c.title_en, english).label("title"),

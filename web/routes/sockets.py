@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from fastapi import APIRouter, WebSocket
@@ -56,7 +57,12 @@ async def watch_lot(websocket: WebSocket, lot_id: int) -> None:
     )
 
 
+@functools.cache
+def _schema() -> dict[str, Any]:
+    return protocol.schema()
+
+
 @router.get("/lots/protocol.json")
 def socket_schema() -> dict[str, Any]:
     """The JSON schema of every message of the room's socket, with close codes and limits."""
-    return protocol.schema()
+    return _schema()
