@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -161,6 +161,11 @@ def _answer(
     return page
 
 
+def is_duplicate(error: IntegrityError) -> bool:
+    """Whether a unique key was there already, on either database."""
+    return getattr(error.orig, "sqlstate", "") == "23505" or "UNIQUE constraint" in str(error.orig)
+
+
 def install(app: FastAPI) -> None:
     """Register the handlers that turn every exception into an answer."""
 
@@ -196,6 +201,14 @@ def install(app: FastAPI) -> None:
     def _database_gone(request: Request, error: OperationalError) -> Response:
         log.error("database.unavailable", error=type(error.orig).__name__)
         return _answer(request, 503, "unavailable", {"retry_after": 2}, [])
+
+    @app.exception_handler(IntegrityError)
+    def _raced(request: Request, error: IntegrityError) -> Response:
+        if not is_duplicate(error):
+            return _bug(request, error)
+        # Two requests passed the same check at once; the second sees what the first has made.
+        log.warning("request.raced", path=request.url.path)
+        return _answer(request, 409, "conflict", {}, [])
 
     @app.exception_handler(Exception)
     def _bug(request: Request, error: Exception) -> Response:

@@ -9,11 +9,16 @@ import pytest
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
-from market.parties import access, accounts
+from market.db import Session
+from market.parties import access, accounts, members
 from market.parties.inputs import TokenInput
+from market.parties.models import MembershipRow
 from market.permissions import Actor, Role
+from market.taxonomy.models import Industry
+from tests.conftest import NOW
 from tests.market.parties import Parties
 from web import serve
+from web.app import create_app
 from web.security import PLAIN_BYTES, most_bytes
 from web.settings import Settings
 from web.wiring import Parts
@@ -132,14 +137,60 @@ class TestCaches:
 class TestBehindAProxy:
     def test_the_address_of_a_trusted_proxy_is_not_the_client(self, parts: Parts, monkeypatch: Any) -> None:
         given: dict[str, Any] = {}
-        monkeypatch.setattr(serve.uvicorn, "run", lambda app, **options: given.update(options))
-        serve.run(parts)
+
+        class Configured(Exception):
+            """The server got its options."""
+
+        def configure(_app: Any, **options: Any) -> None:
+            given.update(options)
+            raise Configured
+
+        monkeypatch.setattr(serve.uvicorn, "Config", configure)
+        with pytest.raises(Configured):
+            serve.run(parts)
         assert given["proxy_headers"] is True
         assert given["forwarded_allow_ips"] == parts.settings.trusted_proxies == "127.0.0.1,::1"
 
     def test_nobody_is_trusted_blindly(self) -> None:
         with pytest.raises(ValidationError, match="trusted_proxies"):
             Settings(trusted_proxies="*")
+
+
+class TestRaces:
+    def test_two_who_pass_the_same_check_at_once(
+        self,
+        client: TestClient,
+        parts: Parts,
+        sign_in: Callable[[TestClient, Actor], TestClient],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        sign_in(client, person(parts))
+
+        def twice(session: Session, *_args: Any) -> None:
+            session.add_all(Industry(code="same", name="同", updated_at=parts.clock.now()) for _ in range(2))
+            session.flush()
+
+        monkeypatch.setattr(members, "edit_profile", twice)
+        answer = client.put("/api/v1/me", json={"name": "林"})
+        assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+        with parts.db.read() as session:
+            assert session.get(Industry, "same") is None
+
+    def test_other_violations_stay_faults(
+        self,
+        parts: Parts,
+        sign_in: Callable[[TestClient, Actor], TestClient],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        quiet = TestClient(create_app(parts), raise_server_exceptions=False)
+        sign_in(quiet, person(parts))
+
+        def orphan(session: Session, *_args: Any) -> None:
+            session.add(MembershipRow(person_id=10**9, organisation_id=10**9, role="bidder", created_at=NOW))
+            session.flush()
+
+        monkeypatch.setattr(members, "edit_profile", orphan)
+        assert quiet.put("/api/v1/me", json={"name": "林"}).status_code == 500
 
 
 def test_bad_settings_do_not_print_secrets() -> None:
