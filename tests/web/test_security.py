@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from html import unescape
 from typing import Any
 
 import pytest
+from jinja2 import filters
+from jinja2.nodes import EvalContext
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
@@ -19,6 +23,7 @@ from tests.conftest import NOW
 from tests.market.parties import Parties
 from web import serve
 from web.app import create_app
+from web.render import environment
 from web.security import PLAIN_BYTES, most_bytes
 from web.settings import Settings
 from web.wiring import Parts
@@ -191,6 +196,16 @@ class TestRaces:
 
         monkeypatch.setattr(members, "edit_profile", orphan)
         assert quiet.put("/api/v1/me", json={"name": "林"}).status_code == 500
+
+
+def test_what_is_copied_stays_inside_its_attribute() -> None:
+    template = '{% import "components/ui.html" as ui with context %}{{ ui.copy(value, "R") }}'
+    env = environment("en")
+    receipt = {"id": 'a" onclick="x', "note": "<b>&amp;"}
+    for value, meant in ((filters.do_tojson(EvalContext(env), receipt), receipt), ('"&lt;', '"&lt;')):
+        html = env.from_string(template).render(value=value)
+        copied = unescape(html.split('data-copy="')[1].split('"')[0])
+        assert (json.loads(copied) if meant is receipt else copied) == meant
 
 
 def test_bad_settings_do_not_print_secrets() -> None:
