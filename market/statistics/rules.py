@@ -85,6 +85,17 @@ def provisional(period: Period, vintage: str | None, today: dt.date) -> tuple[st
 Key = TypeVar("Key")
 
 
+def public_day(as_of: dt.date, today: dt.date) -> dt.date:
+    """The day as of which the public is told figures: today, or the end of the quarter that was last over.
+
+    Figures day by day would differ by single contracts and so tell their amounts.
+    """
+    if as_of >= today:
+        return today
+    following = as_of + dt.timedelta(days=1)
+    return dt.date(following.year, (following.month - 1) // 3 * 3 + 1, 1) - dt.timedelta(days=1)
+
+
 def withheld(counts: Mapping[Key, int], order: Sequence[Key] | None = None) -> frozenset[Key]:
     """The cells of a breakdown whose amounts the public is not told.
 

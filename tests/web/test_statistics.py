@@ -209,3 +209,26 @@ def test_a_chart_styles_nothing_inline_and_names_itself() -> None:
     assert 'role="img"' in drawn
     assert "<占比" not in drawn
     assert "var(--sea)" in charts.shares([charts.Point("2024", charts.Decimal(2), "2%")], title="t", axis="%")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("2025-02-27", "2024-12-31"),
+        ("2024-12-31", "2024-12-31"),
+        ("2024-12-30", "2024-09-30"),
+        ("2025-03-31", "2025-03-31"),
+        ("2025-04-01", "2025-03-31"),
+    ],
+)
+def test_the_public_cannot_tell_single_amounts_from_day_to_day(
+    as_: As, register: Register, asked: str, told: str
+) -> None:
+    register.enter(DAY, deal_fen=777_123_00, deductions=[])
+    share = "/api/v1/statistics/gdp-share?year=2024"
+    for who, day in (("visitor", told), ("official", asked)):
+        client = as_(who)
+        assert client.get(f"{share}&as_of={asked}").json()["as_of"] == day
+        assert f"as of {day}" in client.get(f"/statistics?as_of={asked}").text
+        assert client.get(f"/api/v1/statistics/contracts?year=2024&as_of={asked}").status_code == 200
+        assert client.get(f"{share}&caliber=C4").json()["contract_count"] == 1

@@ -25,7 +25,7 @@ from market.errors import NotFound
 from market.money import yuan
 from market.parties.models import OrganisationKind
 from market.permissions import Action, require
-from market.statistics import queries, service, snapshots
+from market.statistics import queries, rules, service, snapshots
 from market.statistics.inputs import GdpReleaseInput, SnapshotInput
 from market.statistics.models import Vintage
 from market.taxonomy.queries import industry_names
@@ -88,11 +88,12 @@ def _asked(page: Page) -> Asked:
         as_of = dt.date.fromisoformat(query.get("as_of", ""))
     except ValueError:
         as_of = today
+    as_of = min(as_of, today) if as_of.year >= 1990 else today
     return Asked(
         code if re.fullmatch(r"[A-Z][0-9A-Z]{0,7}", code) else None,
         int(year) if re.fullmatch(r"(19|20)[0-9]{2}", year) else None,
         int(quarter) if quarter in ("1", "2", "3", "4") else 4,
-        min(as_of, today) if as_of.year >= 1990 else today,
+        as_of if page.actor.can(Action.STATISTICS_READ_DETAIL) else rules.public_day(as_of, today),
     )
 
 

@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from market.clock import local_date
 from market.deals.models import ContractKind
 from market.errors import Invalid
-from market.permissions import Action
-from market.statistics import queries, service, snapshots
+from market.permissions import Action, Actor
+from market.statistics import queries, rules, service, snapshots
 from market.statistics.inputs import GdpReleaseInput, SnapshotInput
 from market.statistics.models import AmountMeasure, Side, Vintage
 from web.deps import CurrentActor, Now, PagingDep, ReadTx, RowId, Tx
@@ -35,7 +35,10 @@ Code = Annotated[
 ]
 AsOf = Annotated[
     dt.date | None,
-    Query(description="As the register and the GDP releases stood at the end of this day; default: today."),
+    Query(
+        description="As the register and the GDP releases stood at the end of this day; default: today. For "
+        "the public the last end of a quarter by then counts: single amounts are not told."
+    ),
     AfterValidator(lambda value: value if value is None else _sane_day(value)),
 ]
 
@@ -172,9 +175,18 @@ class Snapshots(Listed):
 
 
 def _figure(
-    session: Any, now: dt.datetime, caliber: str | None, year: int | None, quarter: int, as_of: dt.date | None
+    session: Any,
+    actor: Actor,
+    now: dt.datetime,
+    caliber: str | None,
+    year: int | None,
+    quarter: int,
+    as_of: dt.date | None,
 ) -> queries.Figure:
-    day = as_of or local_date(now)
+    today = local_date(now)
+    day = as_of or today
+    if not actor.can(Action.STATISTICS_READ_DETAIL):
+        day = rules.public_day(day, today)
     counting = queries.caliber(session, caliber)
     if year is None:
         published = queries.releases(session, counting.region_code)
@@ -188,6 +200,7 @@ def _figure(
 @router.get("/gdp-share", response_model=GdpShare, responses=problems(404))
 def gdp_share(
     session: ReadTx,
+    actor: CurrentActor,
     now: Now,
     year: Year = None,
     caliber: Code = None,
@@ -195,7 +208,7 @@ def gdp_share(
     as_of: AsOf = None,
 ) -> GdpShare:
     """The city's registered technology contracts as a share of its GDP."""
-    figure = _figure(session, now, caliber, year, quarter, as_of)
+    figure = _figure(session, actor, now, caliber, year, quarter, as_of)
     target = queries.plan_target(session)
     release, period = figure.denominator, figure.period
     link = (
@@ -230,7 +243,7 @@ def counted_contracts(
     as_of: AsOf = None,
 ) -> CountedList:
     """The contracts inside a figure, by day of registration. The public gets them without amounts."""
-    figure = _figure(session, now, caliber, year, quarter, as_of)
+    figure = _figure(session, actor, now, caliber, year, quarter, as_of)
     detail = actor.can(Action.STATISTICS_READ_DETAIL)
     shown = figure.contracts[paging.offset : paging.offset + paging.per_page]
     return CountedList(
