@@ -286,6 +286,7 @@ class TestAdministration:
         with parts.db.write() as session:
             enqueue(session, "mail.send", {"to": "x@example.com"}, key="x", now=now)
             item = session.execute(sa.select(t(WorkItem).c.id)).scalar_one()
+            session.execute(sa.update(t(WorkItem)).values(state="running", tries=MAX_TRIES))
             fail(session, Claimed(item, "mail.send", {}, MAX_TRIES), now, "Traceback\nOSError: no route")
         sign_in(client, rows(lambda p: p.market(Role.STAFF)))
         page = client.get("/admin/work").text
