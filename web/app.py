@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -66,6 +67,10 @@ def create_app(parts: Parts) -> FastAPI:
     for router in routes.API:
         app.include_router(router, prefix="/api/v1")
     for router in routes.PAGES:
+        for route in router.routes:
+            # Monitors and link checkers ask for a page's head; the server leaves out the body itself.
+            if isinstance(route, APIRoute) and "GET" in route.methods:
+                route.methods.add("HEAD")
         app.include_router(router, include_in_schema=False)
     app.mount("/static", HashedStatic(directory=STATIC))
     app.add_middleware(KeepSeen, parts=parts)

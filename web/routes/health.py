@@ -1,15 +1,22 @@
-"""Whether this process serves: for supervisors and load balancers."""
+"""What programs ask for unasked: whether this process serves, and the icon."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.responses import Response
 
 from web.deps import PartsDep
+from web.render import static_url
 
 router = APIRouter()
+
+
+@router.get("/favicon.ico")
+def favicon() -> Response:
+    """Browsers ask for it beside whatever is no page, such as an answer of the API."""
+    return RedirectResponse(static_url("favicon.svg"), status_code=301)
 
 
 @router.get("/health")
