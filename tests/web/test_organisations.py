@@ -103,7 +103,7 @@ class TestPublicPages:
         assert client.get(f"/organisations/{public}/members").status_code == 403
         assert client.post(f"/organisations/{public}/suspend").status_code == 403
         assert visitor.get(f"/organisations/{public}/edit").status_code == 303
-        assert client.get("/organisations/0").status_code == 422
+        assert client.get("/organisations/0").status_code == 404
 
 
 class TestEditing:
