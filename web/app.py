@@ -69,7 +69,7 @@ def create_app(parts: Parts) -> FastAPI:
     for router in routes.PAGES:
         for route in router.routes:
             # Monitors and link checkers ask for a page's head; the server leaves out the body itself.
-            if isinstance(route, APIRoute) and "GET" in route.methods:
+            if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
                 route.methods.add("HEAD")
         app.include_router(router, include_in_schema=False)
     app.mount("/static", HashedStatic(directory=STATIC))
