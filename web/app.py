@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from web import errors, routes
+from web import answers, routes
 from web.matches import KeptPartners, RecentMatches
 from web.render import STATIC
 from web.security import Guard
@@ -63,7 +63,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.parts = parts
     app.state.recent_matches = RecentMatches()
     app.state.kept_partners = KeptPartners()
-    errors.install(app)
+    answers.install(app)
     for router in routes.API:
         app.include_router(router, prefix="/api/v1")
     for router in routes.PAGES:

@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from market.errors import MarketError
+from web.answers import answer
 from web.deps import COOKIE
-from web.errors import _answer as answer
 from web.settings import Settings
 
 POLICY = "; ".join(
