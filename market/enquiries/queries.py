@@ -222,9 +222,7 @@ def board(
     ).one()
     numbers = {"": counted[0], "overdue": counted[1], "unassigned": counted[2]}
     where = {"overdue": overdue, "unassigned": unassigned}.get(only, active)
-    statement = (
-        _cards().where(where).order_by(c.due_on.is_(None), c.due_on, c.id).offset(offset).limit(limit)
-    )
+    statement = _cards().where(where).order_by(c.due_on.is_(None), c.due_on, c.id).offset(offset).limit(limit)
     cards = [Card(**_card_values(row, today)) for row in session.execute(statement)]
     return cards, numbers.get(only, numbers[""]), numbers
 

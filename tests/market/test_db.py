@@ -40,7 +40,9 @@ def test_instants_come_back_aware_and_in_utc(database: Database) -> None:
     with database.write() as session:
         session.add(industry("time", shanghai))
     with database.read() as session:
-        value = session.execute(sa.select(t(Industry).c.updated_at).where(t(Industry).c.code == "time")).scalar_one()
+        value = session.execute(
+            sa.select(t(Industry).c.updated_at).where(t(Industry).c.code == "time")
+        ).scalar_one()
     assert value == shanghai
     assert value.tzinfo is UTC or value.utcoffset() == dt.timedelta(0)
 
@@ -61,7 +63,9 @@ def test_write_transactions_queue_up_instead_of_failing(database: Database, now:
                 if not database.is_sqlite:
                     statement = statement.with_for_update()
                 sort = session.execute(statement).scalar_one()
-                session.execute(sa.update(t(Industry)).where(t(Industry).c.code == "sum").values(sort=sort + 1))
+                session.execute(
+                    sa.update(t(Industry)).where(t(Industry).c.code == "sum").values(sort=sort + 1)
+                )
 
     threads = [threading.Thread(target=add) for _ in range(4)]
     for thread in threads:

@@ -18,7 +18,9 @@ def test_published_patent_numbers_pass(number: str) -> None:
     assert parse_patent_number(number).canonical == number
 
 
-@pytest.mark.parametrize("text", ["ZL 2007 1 0308494.X", "CN200710308494X", "zl200710308494x", "2007-10308494.X"])
+@pytest.mark.parametrize(
+    "text", ["ZL 2007 1 0308494.X", "CN200710308494X", "zl200710308494x", "2007-10308494.X"]
+)
 def test_spellings_of_one_number(text: str) -> None:
     assert parse_patent_number(text).canonical == "200710308494.X"
 

@@ -45,7 +45,14 @@ def test_the_share_stands_beside_its_caliber_and_inputs(as_: As, register: Regis
     register.enter(DAY, deal_fen=283_526_000_000, deductions=[])
     page = as_("visitor").get("/statistics?caliber=C4").text
     assert re.search(r"2\.00<small>%</small>", page)
-    for words in ("C4", "2,835,260,000", "141,763,000,000", "2025-02-28", "2.0000%", "Plan target for 2025: 2%"):
+    for words in (
+        "C4",
+        "2,835,260,000",
+        "141,763,000,000",
+        "2025-02-28",
+        "2.0000%",
+        "Plan target for 2025: 2%",
+    ):
         assert words in page, words
     assert "style=" not in page
     assert page.count("<svg xmlns") == 2
@@ -113,7 +120,10 @@ def test_small_cells_are_withheld_from_the_public_only(as_: As, register: Regist
     for _ in range(3):
         register.enter(DAY, deal_fen=1_111_111_00, deductions=[])
     register.enter(DAY, deal_fen=777_123_00, deductions=[], kind="licence", subkind="patent")
-    public, official = as_("visitor").get("/statistics?caliber=C4").text, as_("official").get("/statistics?caliber=C4").text
+    public, official = (
+        as_("visitor").get("/statistics?caliber=C4").text,
+        as_("official").get("/statistics?caliber=C4").text,
+    )
     assert "777,123" not in public
     assert "withheld" in public
     assert "777,123" in official

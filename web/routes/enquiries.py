@@ -135,7 +135,9 @@ def _new_page(page: Page, session: Session, kind: SubjectKind, subject_id: int, 
     offers: list[tuple[str, str]] = []
     if kind is SubjectKind.DEMAND:
         own = frozenset(number for number, _name in mine)
-        cards, _total = results(session, page.actor, Filter(organisation_ids=own), limit=OFFERS, english=english)
+        cards, _total = results(
+            session, page.actor, Filter(organisation_ids=own), limit=OFFERS, english=english
+        )
         offers = [(str(card.id), card.title) for card in cards]
     existing = None
     if len(mine) == 1:
