@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from web import answers, routes
+from web.figures import KeptFigures
 from web.matches import KeptPartners, RecentMatches
 from web.render import STATIC
 from web.security import Guard
@@ -62,16 +63,17 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     app.state.recent_matches = RecentMatches()
+    app.state.figures = KeptFigures()
     app.state.kept_partners = KeptPartners()
     answers.install(app)
-    for router in routes.API:
-        app.include_router(router, prefix="/api/v1")
     for router in routes.PAGES:
         for route in router.routes:
             # Monitors and link checkers ask for a page's head; the server leaves out the body itself.
             if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
                 route.methods.add("HEAD")
         app.include_router(router, include_in_schema=False)
+    for router in routes.API:
+        app.include_router(router, prefix="/api/v1")
     app.mount("/static", HashedStatic(directory=STATIC))
     app.add_middleware(KeepSeen, parts=parts)
     app.add_middleware(Guard, settings=parts.settings)

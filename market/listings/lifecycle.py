@@ -38,12 +38,14 @@ class Trade:
     role: Role
 
 
+_ORGANISATION = t(Organisation).alias("verified")
+_VERIFIED = sa.select(_ORGANISATION.c.id).where(_ORGANISATION.c.state == OrganisationState.VERIFIED.value)
+"""Built once: every list of listings asks it."""
+
+
 def of_verified(c: Any) -> sa.ColumnElement[bool]:
     """The condition that a listing's organisation is verified: what a suspended one lists is not shown."""
-    verified = t(Organisation).alias()
-    found: sa.ColumnElement[bool] = c.organisation_id.in_(
-        sa.select(verified.c.id).where(verified.c.state == OrganisationState.VERIFIED.value)
-    )
+    found: sa.ColumnElement[bool] = c.organisation_id.in_(_VERIFIED)
     return found
 
 

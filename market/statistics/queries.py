@@ -341,3 +341,14 @@ def plan_target(session: Session, indicator: str = rules.PLAN_INDICATOR) -> Plan
         .limit(1)
     ).first()
     return None if row is None else PlanTarget(**dict(zip(row._fields, row, strict=True)))
+
+
+def stamp(session: Session) -> tuple[int, ...]:
+    """Changes whenever a figure can: every step of a contract, release, caliber and target is a new row,
+    and an organisation that changes its kind changes its version."""
+    newest = [
+        sa.select(sa.func.coalesce(sa.func.max(t(model).c.id), 0)).scalar_subquery()
+        for model in (ContractEvent, GdpRelease, Caliber, PlanTarget)
+    ]
+    versions = sa.select(sa.func.coalesce(sa.func.sum(t(Organisation).c.version), 0)).scalar_subquery()
+    return tuple(session.execute(sa.select(*newest, versions)).one())

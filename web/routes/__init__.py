@@ -44,28 +44,29 @@ from web.routes.api import taxonomy as api_taxonomy
 from web.routes.api import tokens as api_tokens
 
 PAGES: list[APIRouter] = [
+    # Routes are tried in this order: what is asked for most comes first.
+    home.router,
+    results.router,
+    demands.router,
+    search.router,
+    # Before `lots`: their fixed paths would be taken for a lot's id.
+    lot_console.router,
+    sockets.router,
+    lots.router,
+    statistics.router,
     account.router,
     admin.router,
     attachments.router,
     auth.router,
     contracts.router,
-    demands.router,
     enquiries.router,
     exchange.router,
     health.router,
     help_pages.router,
-    home.router,
     listings.router,
     organisations.router,
     preferences.router,
     workbench.router,
-    results.router,
-    search.router,
-    statistics.router,
-    # Before `lots`: their fixed paths would be taken for a lot's id.
-    lot_console.router,
-    sockets.router,
-    lots.router,
 ]
 API: list[APIRouter] = [
     api_enquiries.router,

@@ -17,16 +17,14 @@ from market.clock import local_date
 from market.db import Session, t
 from market.deals.models import Contract, ContractState
 from market.demands import queries as demands
-from market.demands.models import Demand
 from market.demands.queries import DemandCard
 from market.listings import queries as results
-from market.listings.lifecycle import of_verified
-from market.listings.models import ListingState, Result
 from market.listings.queries import ResultCard
 from market.parties.models import Organisation, OrganisationState
 from market.permissions import VISITOR
 from market.statistics import queries as statistics
 from web.deps import PageDep, ReadTx
+from web.figures import KeptFigures
 from web.matches import Match, RecentMatches
 from web.render import Page
 
@@ -80,7 +78,8 @@ def _figure(session: Session, page: Page) -> YearFigure | None:
     if not told:
         return None
     year = max(told)
-    chosen = statistics.figure(session, counting, year, as_of=today)
+    kept: KeptFigures = page.request.app.state.figures
+    (chosen,) = kept.years(session, counting, [year], as_of=today)
     if chosen.denominator is None or chosen.percent is None:
         return None
     target = statistics.plan_target(session)
@@ -95,41 +94,44 @@ def _figure(session: Session, page: Page) -> YearFigure | None:
     )
 
 
-def _counts(session: Session) -> Counts:
-    def counted(table: sa.Table, state: str, *more: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
-        where = (table.c.state == state, *more)
-        return sa.select(sa.func.count()).select_from(table).where(*where).scalar_subquery()
+def _counted(table: sa.Table, state: str) -> sa.ScalarSelect[int]:
+    return sa.select(sa.func.count()).select_from(table).where(table.c.state == state).scalar_subquery()
 
+
+def _held(session: Session) -> tuple[int, int]:
+    """Verified organisations, registered contracts."""
     row = session.execute(
         sa.select(
-            counted(t(Result), ListingState.PUBLISHED, of_verified(t(Result).c)),
-            counted(t(Demand), ListingState.PUBLISHED, of_verified(t(Demand).c)),
-            counted(t(Organisation), OrganisationState.VERIFIED),
-            counted(t(Contract), ContractState.REGISTERED),
+            _counted(t(Organisation), OrganisationState.VERIFIED),
+            _counted(t(Contract), ContractState.REGISTERED),
         )
     ).one()
-    return Counts(*row)
+    return row[0], row[1]
 
 
 @router.get("/")
 def home(page: PageDep, session: ReadTx) -> Response:
     """What is live, what is new, what matched, and the figure of the year."""
     english = page.language == "en"
-    newest_results, _ = results.results(session, VISITOR, results.Filter(), limit=SHOWN, english=english)
-    newest_demands, _ = demands.demands(session, VISITOR, results.Filter(), limit=LOOKED_AT, english=english)
-    live, _ = lots.list_lots(session, states=BIDDING | STOPPED, limit=SHOWN)
-    upcoming, _ = lots.list_lots(session, states=UPCOMING, limit=SHOWN)
+    newest_results, result_count = results.results(
+        session, VISITOR, results.Filter(), limit=SHOWN, english=english
+    )
+    newest_demands, demand_count = demands.demands(
+        session, VISITOR, results.Filter(), limit=LOOKED_AT, english=english
+    )
+    open_lots, _ = lots.list_lots(session, states=BIDDING | STOPPED | UPCOMING, limit=50)
+    organisations, contracts = _held(session)
     matches: RecentMatches = page.request.app.state.recent_matches
     return page.render(
         "home.html",
         HomePage(
-            live,
-            upcoming,
+            [lot for lot in open_lots if lot.state not in UPCOMING][:SHOWN],
+            [lot for lot in open_lots if lot.state in UPCOMING][:SHOWN],
             newest_results,
             newest_demands[:SHOWN],
             matches.get(session, page.parts.index, [one.id for one in newest_demands], page.now),
             _figure(session, page),
-            _counts(session),
+            Counts(result_count, demand_count, organisations, contracts),
         ),
     )
 

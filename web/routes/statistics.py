@@ -31,6 +31,7 @@ from market.statistics.models import Vintage
 from market.taxonomy.queries import industry_names
 from web import i18n
 from web.deps import FormDep, PageDep, ReadTx, RowId
+from web.figures import KeptFigures
 from web.forms import Form
 from web.render import Page, url
 from web.routes.statistics_parts import (
@@ -112,7 +113,8 @@ def show_figure(page: PageDep, session: ReadTx) -> Response:
     counting = _caliber(session, asked.caliber)
     known = queries.years(session, asked.as_of)
     shown = sorted({*known[:YEARS_SHOWN], *([asked.year] if asked.year in known else [])})
-    course = queries.figures(session, counting, shown, as_of=asked.as_of)
+    kept: KeptFigures = page.request.app.state.figures
+    course = kept.years(session, counting, shown, as_of=asked.as_of)
     year = asked.year or queries.default_year(course, asked.as_of)
     by_year = {one.period.year: one for one in course}
     if asked.quarter == 4 and year in by_year:
