@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 import secrets
 from collections.abc import Iterator
@@ -136,6 +137,7 @@ class RoomPage:
     form: Form = field(default_factory=Form)
 
 
+@functools.cache
 def _room_texts(language: str) -> dict[str, Any]:
     names = (
         "spoken_bid", "spoken_extended", "bidder", "hammer", "start", "now", "nobody", "leads", "outbid",
