@@ -5,6 +5,7 @@ words (search-mode segmentation) together with character bigrams for search, and
 for comparing titles. Nothing here knows of an index or a row; all functions are pure and thread-safe.
 """
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -105,12 +106,16 @@ class Segment:
     matched: bool
 
 
+_fold_character = functools.lru_cache(16_384)(fold)
+"""Marking words folds character by character; a language has few thousand."""
+
+
 def _folded_with_origin(text: str) -> tuple[str, list[int]]:
     """The folded text, and for each of its characters the place in the original it came from."""
     parts: list[str] = []
     origin: list[int] = []
     for place, char in enumerate(text):
-        folded = fold(char)
+        folded = _fold_character(char)
         parts.append(folded)
         origin.extend([place] * len(folded))
     return "".join(parts), origin
