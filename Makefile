@@ -32,7 +32,7 @@ test: .venv/development ## Run the tests (under 10 minutes on two cores)
 	$(BIN)/pytest -n auto --dist loadgroup -q
 
 test-long: .venv/development ## Faults and soak (under 30 minutes)
-	$(BIN)/pytest -q -m long
+	$(BIN)/pytest -n auto --dist loadgroup -q -m long
 
 check: .venv/development ## Lint, types, layers, templates, catalogues, migrations, build
 	$(BIN)/ruff check .
