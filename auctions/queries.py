@@ -406,12 +406,6 @@ def my_admission(session: Session, lot_id: int, person_id: int) -> AdmissionLine
     return lines[0] if lines else None
 
 
-def admission_of_organisation(session: Session, lot_id: int, organisation_id: int) -> AdmissionLine | None:
-    """An organisation's admission in a lot, if any: for deposits that arrive. One statement."""
-    lines = _admissions(session, ADMISSION.c.lot_id == lot_id, ADMISSION.c.organisation_id == organisation_id)
-    return lines[0] if lines else None
-
-
 def bid_answers(session: Session, lot_id: int, person_id: int, limit: int = 200) -> list[BidAnswerLine]:
     """A person's own answers in a lot, latest first. One statement."""
     c = ANSWER.c

@@ -26,7 +26,7 @@ from market.clock import SHANGHAI, local_date
 from market.db import Session
 from market.errors import MarketError
 from market.money import FEN_PER_WAN, FEN_PER_YI, FEN_PER_YUAN, yuan
-from market.permissions import VISITOR, Action, Actor
+from market.permissions import VISITOR, Actor
 from web import i18n, menu
 from web.errors import FieldProblem, field_problems, language_of, status_of
 from web.forms import Form
@@ -283,6 +283,3 @@ def error_page(
         problems,
     )
     return page.render("errors/error.html", context, status=status)
-
-
-__all__ = ["Action", "Page", "environment", "error_page", "static_url", "url"]

@@ -14,7 +14,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from market.errors import MarketError
 from web.answers import answer
 from web.deps import COOKIE
 from web.settings import Settings
@@ -33,10 +32,6 @@ FILES_AT_ONCE = 5
 """Attachments of the largest size that fit into one form."""
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-class CrossSite(MarketError):
-    """A write that another site's page made the browser send."""
 
 
 def same_origin(headers: Headers, base_url: str) -> bool:

@@ -176,13 +176,6 @@ def organisation(session: Session, actor: Actor, organisation_id: int) -> Organi
     return OrganisationProfile(**values)
 
 
-def organisation_names(session: Session, ids: Iterable[int]) -> dict[int, str]:
-    """Id → name."""
-    c = t(Organisation).c
-    rows = session.execute(sa.select(c.id, c.name).where(c.id.in_(sorted(set(ids)))))
-    return {row.id: row.name for row in rows}
-
-
 def count_by_state(session: Session) -> dict[OrganisationState, int]:
     """How many organisations stand in each state."""
     c = t(Organisation).c

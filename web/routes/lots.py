@@ -17,7 +17,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from auctions import queries, service
-from auctions.errors import LotRefusal
 from auctions.models import AdmissionState
 from auctions.protocol import CLIENT_BID_ID
 from auctions.queries import AdmissionLine, JournalLine, LotCard, LotDetail
@@ -32,7 +31,7 @@ from market.permissions import Action, Membership
 from web import i18n, refusals
 from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
 from web.forms import Form
-from web.render import Page, money
+from web.render import Page
 
 router = APIRouter()
 
@@ -381,6 +380,3 @@ def download_journal(page: PageDep, lot_id: RowId) -> Response:
         media_type="application/jsonl; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="lot-{lot_id}-journal.jsonl"'},
     )
-
-
-__all__ = ["LotRefusal", "money", "room_page", "router"]
