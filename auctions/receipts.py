@@ -5,11 +5,16 @@ One Ed25519 signature serves a whole batch: the answers of a batch are the leave
 signed, and each receipt carries its leaf and the way up. A receipt can therefore be checked alone,
 with nothing but the public key; and an accepted one names a seq and hash that must be found in the
 journal for ever.
+
+A receipt is a JSON object: `v`, `content` (the leaf: canonical JSON text), `path`, `signature` (base64),
+`key_id`. The path is base64 of steps of 33 bytes, from the leaf up: one byte that is 0 when the sibling
+stands on the left and 1 when on the right, then the sibling's 32. The path of a lone leaf is empty.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -23,6 +28,9 @@ from auctions.rules.canonical import canonical
 
 CONTEXT = b"techmart bid receipts v1\n"
 """Signed before the root, so that no other signature by the same key can pass for a receipt's."""
+VERSION = 2
+_STEP = 33
+_LEFT, _RIGHT = b"\x00", b"\x01"
 
 
 def generate_key() -> bytes:
@@ -46,7 +54,7 @@ class Signer:
         paths, root = _tree([_leaf(leaf) for leaf in leaves])
         signature = base64.b64encode(self._key.sign(CONTEXT + root)).decode()
         return [
-            {"v": 1, "content": leaf, "path": path, "signature": signature, "key_id": self.key_id}
+            {"v": VERSION, "content": leaf, "path": path, "signature": signature, "key_id": self.key_id}
             for leaf, path in zip(leaves, paths, strict=True)
         ]
 
@@ -60,9 +68,12 @@ def verify(receipt: Mapping[str, Any], public_key: bytes) -> dict[str, Any] | No
     """The content of a receipt, if the key signed it; None otherwise. Never raises for bad input."""
     try:
         node = _leaf(receipt["content"])
-        for side, sibling in receipt["path"]:
-            other = bytes.fromhex(sibling)
-            node = _node(other, node) if side == "l" else _node(node, other)
+        path = base64.b64decode(receipt["path"], validate=True)
+        for start in range(0, len(path), _STEP):
+            side, sibling = path[start : start + 1], path[start + 1 : start + _STEP]
+            if side not in (_LEFT, _RIGHT) or len(sibling) != _STEP - 1:
+                return None
+            node = _node(sibling, node) if side == _LEFT else _node(node, sibling)
         signature = base64.b64decode(receipt["signature"], validate=True)
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, CONTEXT + node)
         content = json.loads(receipt["content"])
@@ -79,16 +90,25 @@ def _node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def _tree(level: list[bytes]) -> tuple[list[list[list[str]]], bytes]:
-    paths: list[list[list[str]]] = [[] for _ in level]
-    places = list(range(len(level)))
-    while len(level) > 1:
-        for leaf, place in enumerate(places):
-            sibling = place ^ 1
-            if sibling < len(level):
-                paths[leaf].append(["l" if sibling < place else "r", level[sibling].hex()])
-            places[leaf] = place // 2
-        level = [
-            _node(level[i], level[i + 1]) if i + 1 < len(level) else level[i] for i in range(0, len(level), 2)
-        ]
-    return paths, level[0]
+def _tree(leaves: list[bytes]) -> tuple[list[str], bytes]:
+    """The path of every leaf, in base64, and the root."""
+    levels = [leaves]
+    while len(levels[-1]) > 1:
+        level = levels[-1]
+        above = [_node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+        levels.append(above if len(level) % 2 == 0 else [*above, level[-1]])
+    paths = [""]
+    for level in reversed(levels[:-1]):
+        # From the root down: a node's path is the step over its sibling and then its parent's path. A step
+        # is 33 bytes, 44 characters without padding, so the base64 of a whole level can be cut.
+        text = binascii.b2a_base64(
+            b"".join((_LEFT if place % 2 else _RIGHT) + level[place ^ 1] for place in _paired(level)),
+            newline=False,
+        ).decode()
+        below = [text[44 * place : 44 * place + 44] + paths[place // 2] for place in _paired(level)]
+        paths = below if len(level) % 2 == 0 else [*below, paths[-1]]
+    return paths, levels[-1][0]
+
+
+def _paired(level: list[bytes]) -> range:
+    return range(len(level) - len(level) % 2)

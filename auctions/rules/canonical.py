@@ -2,23 +2,39 @@
 
 Canonical JSON here is: keys sorted, no spaces, UTF-8 without escapes beyond what JSON demands, no
 floats. Instants are UTC with six decimals and a `Z`. Hashes are SHA-256 in lower-case hexadecimal.
+
+Two encoders write it: orjson, five to ten times the faster, and the standard library's for what orjson
+does not take (integers beyond 64 bits, string enumerations as keys). A test holds them to the same bytes.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 import json
 from typing import Any
 
+import orjson
+
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 _encode = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 ).encode  # one encoder for all: making one costs more than most of our documents
 
 
 def canonical(value: Any) -> str:
-    """Canonical JSON text. Raises TypeError or ValueError for what has no single spelling."""
-    return _encode(value)
+    """Canonical JSON text. Raises TypeError or ValueError for what has no single spelling.
+
+    Floats are the exception: they are not looked for, because that would cost more than the encoding.
+    No event, term or receipt has a field for one.
+    """
+    try:
+        return orjson.dumps(value, option=_OPTIONS).decode()
+    except orjson.JSONEncodeError:
+        text = _encode(value)
+    text.encode()  # half of a surrogate pair has no UTF-8: UnicodeEncodeError
+    return text
 
 
 def digest(text: str) -> str:
@@ -40,9 +56,12 @@ def iso(value: dt.datetime) -> str:
     """An instant as canonical text. Raises ValueError for a naive datetime."""
     if value.tzinfo is None:
         raise ValueError("naive datetime")
-    if value.tzinfo is not dt.UTC:
-        value = value.astimezone(dt.UTC)
-    # isoformat is ten times faster than strftime, and this runs for every bid.
+    return _utc_text(value if value.tzinfo is dt.UTC else value.astimezone(dt.UTC))
+
+
+@functools.lru_cache(1024)  # a batch writes the same few instants hundreds of times
+def _utc_text(value: dt.datetime) -> str:
+    # isoformat is ten times faster than strftime.
     return value.isoformat(timespec="microseconds")[:26] + "Z"
 
 
