@@ -8,6 +8,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 import auctions.models
+import auctions.watching
 import market.tables  # noqa: F401
 from market.db import Database, Id, JsonDoc, UtcDateTime
 

@@ -1,0 +1,198 @@
+"""Reads for proofs, certificates, calendars and notices. Each names how many statements it makes.
+
+Bodies are read as plain JSON: what is looked for here is the same in every format.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from auctions.models import Admission, AdmissionState, JournalEntry, Lot
+from auctions.proof import Places
+from auctions.rules.events import Kind
+from auctions.rules.state import LotState
+from auctions.watching import LotWatch
+from market.db import Session, t
+from market.parties.models import Organisation
+
+LOT, ENTRY, ADMISSION, WATCH = t(Lot), t(JournalEntry), t(Admission), t(LotWatch)
+ORGANISATION = t(Organisation)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of a journal, found by its kind or seq."""
+
+    seq: int
+    kind: Kind
+    at: dt.datetime
+    hash: str
+    data: Mapping[str, Any]
+
+
+def entry_at(session: Session, lot_id: int, seq: int) -> Place | None:
+    """The entry at a seq. One statement."""
+    return _one(session, ENTRY.c.lot_id == lot_id, ENTRY.c.seq == seq)
+
+
+def last_of(session: Session, lot_id: int, kind: Kind) -> Place | None:
+    """The latest entry of a kind. One statement."""
+    return _one(session, ENTRY.c.lot_id == lot_id, ENTRY.c.kind == kind.value)
+
+
+def _one(session: Session, *where: Any) -> Place | None:
+    c = ENTRY.c
+    row = session.execute(
+        sa.select(c.seq, c.kind, c.at, c.hash, c.body).where(*where).order_by(c.seq.desc()).limit(1)
+    ).one_or_none()
+    return None if row is None else Place(row.seq, Kind(row.kind), row.at, row.hash, json.loads(row.body))
+
+
+def places(session: Session, lot_id: int, cited: Collection[Mapping[str, Any]]) -> Places:
+    """The places of a published lot's journal that receipts' contents cite. Two statements."""
+    found = Places()
+    state = session.execute(sa.select(LOT.c.state).where(LOT.c.id == lot_id)).scalar_one_or_none()
+    if state is None or state == LotState.DRAFT:
+        return found
+    found.lot_id = lot_id
+    seqs = {content["seq"] for content in cited if 0 <= content["seq"] < 2**31}
+    hashes = {content["hash"] for content in cited}
+    c = ENTRY.c
+    rows = session.execute(
+        sa.select(c.seq, c.hash, c.body).where(
+            c.lot_id == lot_id, sa.or_(c.seq.in_(sorted(seqs)), c.hash.in_(sorted(hashes)))
+        )
+    )
+    for row in rows:
+        found.add(row.seq, row.hash, row.body, seqs, hashes)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """An organisation as a document names it."""
+
+    name: str
+    credit_code: str
+
+
+def party(session: Session, organisation_id: int) -> Party:
+    """An organisation's name and credit code. One statement."""
+    c = ORGANISATION.c
+    row = session.execute(sa.select(c.name, c.credit_code).where(c.id == organisation_id)).one()
+    return Party(row.name, row.credit_code or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """A lot in a calendar. `seq` and `changed_at` are those of the last entry that moved its times."""
+
+    lot_id: int
+    title: str
+    state: LotState
+    seller_name: str
+    start_fen: int
+    opens_at: dt.datetime
+    ends_at: dt.datetime
+    seq: int
+    changed_at: dt.datetime
+
+
+_MOVING = frozenset(Kind) - {
+    Kind.BID_ACCEPTED, Kind.BIDDER_ADMITTED, Kind.ADMISSION_REVOKED, Kind.ANNOUNCEMENT
+}  # fmt: skip
+"""Kinds of entries after which a lot's times or standing may be others."""
+
+
+def appointments(
+    session: Session,
+    *,
+    lot_id: int | None = None,
+    states: Collection[LotState] | None = None,
+    opens_before: dt.datetime | None = None,
+    ends_after: dt.datetime | None = None,
+    limit: int = 500,
+) -> list[Appointment]:
+    """Published lots as appointments, by opening. One statement."""
+    last = (
+        sa.select(sa.func.max(ENTRY.c.seq))
+        .where(
+            ENTRY.c.lot_id == LOT.c.id,
+            # In the closing window every bid may move the end.
+            sa.or_(
+                ENTRY.c.kind.in_(sorted(kind.value for kind in _MOVING)),
+                sa.and_(LOT.c.state == LotState.EXTENDING.value, ENTRY.c.seq == LOT.c.head_seq),
+            ),
+        )
+        .correlate(LOT)
+        .scalar_subquery()
+    )
+    where: list[Any] = [LOT.c.state != LotState.DRAFT.value]
+    if lot_id is not None:
+        where.append(LOT.c.id == lot_id)
+    if states is not None:
+        where.append(LOT.c.state.in_([state.value for state in states]))
+    if opens_before is not None:
+        where.append(LOT.c.opens_at < opens_before)
+    if ends_after is not None:
+        where.append(LOT.c.ends_at >= ends_after)
+    c = LOT.c
+    rows = session.execute(
+        sa.select(
+            c.id, c.title, c.state, ORGANISATION.c.name, c.start_fen, c.opens_at, c.ends_at,
+            ENTRY.c.seq, ENTRY.c.at,
+        )
+        .join_from(LOT, ORGANISATION, c.seller_organisation_id == ORGANISATION.c.id)
+        .join(ENTRY, sa.and_(ENTRY.c.lot_id == c.id, ENTRY.c.seq == last))
+        .where(*where)
+        .order_by(c.opens_at, c.id)
+        .limit(limit)
+    )  # fmt: skip
+    return [Appointment(row[0], row[1], LotState(row[2]), *row[3:]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A published lot and the entry that brought its present state about."""
+
+    lot_id: int
+    state: LotState
+    state_seq: int
+    opens_at: dt.datetime
+
+
+def turns(session: Session, since: dt.datetime) -> list[Turn]:
+    """Where every lot stands that is open, comes, or ended after an instant. One statement."""
+    c = LOT.c
+    rows = session.execute(
+        sa.select(c.id, c.state, c.fold, c.opens_at).where(
+            c.state != LotState.DRAFT.value, sa.or_(c.closed_at.is_(None), c.closed_at >= since)
+        )
+    )
+    return [Turn(row.id, LotState(row.state), row.fold["state_seq"], row.opens_at) for row in rows]
+
+
+def followers(session: Session, lot_id: int) -> dict[int, int | None]:
+    """Whom a lot concerns: person → alias, for those who asked to bid and those who asked to be reminded.
+
+    The alias is None for whoever was never admitted. Two statements.
+    """
+    watching = session.scalars(sa.select(WATCH.c.person_id).where(WATCH.c.lot_id == lot_id))
+    found: dict[int, int | None] = dict.fromkeys(watching)
+    a = ADMISSION.c
+    states = (AdmissionState.REQUESTED.value, AdmissionState.ADMITTED.value)
+    rows = session.execute(sa.select(a.person_id, a.alias).where(a.lot_id == lot_id, a.state.in_(states)))
+    found.update({row.person_id: row.alias for row in rows})
+    return found
+
+
+def is_watching(session: Session, lot_id: int, person_id: int) -> bool:
+    """Whether a person asked to be reminded of a lot. One statement."""
+    statement = sa.select(WATCH.c.lot_id).where(WATCH.c.lot_id == lot_id, WATCH.c.person_id == person_id)
+    return session.execute(statement).first() is not None
