@@ -97,6 +97,7 @@ class GuardedClock:
         """How far the clock is ahead of the reading, as last seen."""
         self.witness_offset_s = 0.0
         """How far the witness is ahead of the reading, as last seen."""
+        self._read()
 
     @property
     def trusted(self) -> bool:
