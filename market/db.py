@@ -12,7 +12,8 @@ SQLModel's subclass, whose `execute` is deprecated in favour of a narrower `exec
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -188,6 +189,88 @@ def upsert(
             statement = statement.on_conflict_do_nothing(index_elements=list(key))
         changed += len(connection.execute(statement.returning(table.c[key[0]])).all())
     return changed
+
+
+class Inserter:
+    """Inserts many rows of one table at once, past the statement compiler: the auction writer's way.
+
+    Rows are tuples in the order of `names`, of what a Core insert takes, and are stored as it would store
+    them; only a JSON column takes its text. On SQLite one statement holds up to 256 rows, because the
+    driver lets other threads in once a row when it is given many; on PostgreSQL it is a COPY.
+    """
+
+    CHUNK = 256
+
+    def __init__(self, table: sa.Table, names: Sequence[str]) -> None:
+        self._table = table
+        self._columns = [table.c[name] for name in names]
+        self._into = f"{table.name} ({', '.join(names)})"
+        self._processors: dict[str, list[tuple[int, Any]]] = {}
+
+    def insert(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert rows in the connection's transaction. Raises what the driver raises."""
+        if not rows:
+            return
+        if not connection.in_transaction():
+            connection.begin()
+        rows = self._processed(connection.dialect, rows)
+        if connection.dialect.name == "postgresql":
+            with (
+                connection.connection.cursor() as cursor,
+                cursor.copy(f"COPY {self._into} FROM STDIN") as copy,
+            ):
+                for row in rows:
+                    copy.write_row(row)
+            return
+        one = f"({', '.join('?' * len(self._columns))})"
+        start, size = 0, self.CHUNK
+        while start < len(rows):
+            while size > len(rows) - start:
+                size //= 2  # few sizes, so that the driver's cache of statements knows them all
+            values = ", ".join([one] * size)
+            connection.exec_driver_sql(
+                f"INSERT INTO {self._into} VALUES {values}",  # noqa: S608
+                tuple(itertools.chain.from_iterable(rows[start : start + size])),
+            )
+            start += size
+
+    def _processed(self, dialect: Dialect, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+        processors = self._processors.get(dialect.name)
+        if processors is None:
+            found = [
+                (place, column.type.dialect_impl(dialect).bind_processor(dialect))
+                for place, column in enumerate(self._columns)
+                if not isinstance(column.type, sa.JSON)
+            ]
+            processors = self._processors[dialect.name] = [(place, one) for place, one in found if one]
+        if not processors:
+            return rows
+        columns = list(zip(*rows, strict=True))
+        for place, process in processors:
+            # By identity: a batch holds the same few instants hundreds of times.
+            distinct = {id(value): value for value in columns[place]}
+            stored = {key: process(value) for key, value in distinct.items()}
+            columns[place] = tuple(stored[id(value)] for value in columns[place])
+        return list(zip(*columns, strict=True))
+
+
+def json_rows(dialect: Dialect, types: Mapping[str, Any], parameter: str = "rows") -> sa.FromClause:
+    """A table made of a JSON array of objects, which is bound as text to `parameter`.
+
+    For joining with many keys at once: one statement for any number of them.
+    """
+    given = sa.bindparam(parameter, type_=sa.Text)
+    if dialect.name == "postgresql":
+        record = sa.func.jsonb_to_recordset(sa.cast(given, postgresql.JSONB))
+        columns = [sa.column(name, kind) for name, kind in types.items()]
+        return record.table_valued(*columns).render_derived(name=parameter, with_types=True)
+    each = sa.func.json_each(given).table_valued("value")
+    return sa.select(
+        *(
+            sa.func.json_extract(each.c.value, sa.literal_column(f"'$.{name}'"), type_=kind).label(name)
+            for name, kind in types.items()
+        )
+    ).subquery(parameter)
 
 
 def for_update(statement: sa.Select[Any], session: Session | Connection, *, skip_locked: bool = False) -> Any:

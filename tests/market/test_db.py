@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import threading
 
 import pytest
 import sqlalchemy as sa
 
 from market.clock import UTC
-from market.db import Database, t
+from market.db import Database, Fen, Id, Inserter, JsonDoc, UtcDateTime, json_rows, t
 from market.taxonomy.models import Industry
 
 
@@ -76,3 +77,81 @@ def test_write_transactions_queue_up_instead_of_failing(database: Database, now:
         row = session.get(Industry, "sum")
         assert row is not None
         assert row.sort == 40
+
+
+def _table(database: Database, name: str) -> sa.Table:
+    table = sa.Table(
+        name,
+        sa.MetaData(),
+        sa.Column("id", Id, primary_key=True),
+        sa.Column("label", sa.String(64)),
+        sa.Column("body", sa.Text),
+        sa.Column("fen", Fen),
+        sa.Column("done", sa.Boolean),
+        sa.Column("document", JsonDoc),
+        sa.Column("at", UtcDateTime),
+    )
+    table.create(database.engine)
+    return table
+
+
+LABELS = ["plain", "", "竞价💧", "tab\tline\nback\\slash\\N", "\\N", "'quote\"", None]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 255, 256, 257, 700])
+def test_many_rows_are_stored_as_core_stores_them(database: Database, now: dt.datetime, count: int) -> None:
+    one, other = _table(database, "by_core"), _table(database, "by_inserter")
+    names = [column.name for column in one.columns]
+    shanghai = now.astimezone(dt.timezone(dt.timedelta(hours=8)))
+    instants = [now, None, shanghai, now + dt.timedelta(microseconds=1), now.replace(microsecond=123456)]
+    document = {"标的": [1, None, 2**62], "text": "a\tb\\n"}
+    rows = [
+        (n, LABELS[n % 7], f"{LABELS[(n + 3) % 7]}", n * 10**13, bool(n % 2), document, instants[n % 5])
+        for n in range(count)
+    ]
+    inserter = Inserter(other, names)
+    with database.write() as session:
+        session.execute(sa.insert(one), [dict(zip(names, row, strict=True)) for row in rows])
+        inserter.insert(session.connection(), [(*row[:5], json.dumps(row[5]), row[6]) for row in rows])
+        inserter.insert(session.connection(), [])
+    with database.read() as session:
+        assert session.execute(sa.select(other).order_by("id")).all() == rows
+        raw = ", ".join(
+            f"typeof({name}), quote({name})" if database.is_sqlite else f"{name}::text" for name in names
+        )
+        stored = [
+            session.execute(sa.text(f"SELECT {raw} FROM {table.name} ORDER BY id")).all()
+            for table in (one, other)
+        ]
+    assert stored[0] == stored[1]
+
+
+def test_many_rows_are_all_stored_or_none(database: Database, now: dt.datetime) -> None:
+    table = _table(database, "all_or_none")
+    inserter = Inserter(table, ["id", "label", "at"])
+    with database.connect_for_writing() as connection:
+        inserter.insert(connection, [(1, "kept", now)])
+        connection.commit()
+        with pytest.raises(Exception, match=r"(?i)unique"):
+            inserter.insert(connection, [(2, "lost", now), (1, "again", now)])
+        connection.rollback()
+    with database.read() as session:
+        assert session.execute(sa.select(table.c.id, table.c.at)).all() == [(1, now)]
+    with pytest.raises(ValueError, match="naive"), database.write() as session:
+        inserter.insert(session.connection(), [(3, "naive", dt.datetime(2026, 1, 1))])
+
+
+def test_rows_of_json_can_be_joined(database: Database, now: dt.datetime) -> None:
+    wanted = [{"code": "制", "n": 1}, {"code": "b'\"\\", "n": 2**40}, {"code": "none", "n": 3}]
+    with database.write() as session:
+        for code in ("制", "b'\"\\", "unasked"):
+            session.add(industry(code, now))
+    with database.read() as session:
+        given = json_rows(session.connection().dialect, {"code": sa.Text, "n": sa.BigInteger})
+        found = session.execute(
+            sa.select(t(Industry).c.code, given.c.n)
+            .join(given, given.c.code == t(Industry).c.code)
+            .order_by(given.c.n),
+            {"rows": json.dumps(wanted)},
+        ).all()
+        assert found == [("制", 1), ("b'\"\\", 2**40)]
