@@ -215,10 +215,8 @@ class Inserter:
             connection.begin()
         rows = self._processed(connection.dialect, rows)
         if connection.dialect.name == "postgresql":
-            with (
-                connection.connection.cursor() as cursor,
-                cursor.copy(f"COPY {self._into} FROM STDIN") as copy,
-            ):
+            cursor: Any = connection.connection.cursor()
+            with cursor, cursor.copy(f"COPY {self._into} FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
             return
