@@ -9,7 +9,7 @@ transaction itself. `lock` refuses a missing row by leaving it out; nothing is e
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from auctions.rules.commands import Command, PlaceBid
 from auctions.rules.decide import decide
 from auctions.rules.evolve import evolve
 from auctions.rules.refusal import Refusal, RefusalCode
-from auctions.rules.state import ENDED, Lot, LotState
+from auctions.rules.state import BIDDING, ENDED, Lot, LotState
 from auctions.rules.terms import Terms
 from market.db import Session, for_update, t
 
@@ -50,6 +50,8 @@ class Entry:
     data: dict[str, Any]
     actor_person_id: int | None = None
     client_bid_id: str | None = None
+    secret: str | None = None
+    """Canonical text of what the body only seals; see `rules.events`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,26 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a lot ended. `state` is sold, passed_in, withdrawn, cancelled or defaulted."""
+    """How a lot ended. `state` is sold, passed_in, withdrawn, cancelled or defaulted.
+
+    `forfeiting` are organisations that left an envelope unopened where the terms forfeit for that.
+    """
 
     state: LotState
     reason: str
     winner_alias: int | None
     winner_organisation_id: int | None
     hammer_fen: int | None
+    forfeiting: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who bids, as admitted: alias, organisation, and the rule that keeps it from bidding now, if any."""
+
+    alias: int
+    organisation_id: int
+    problem: RefusalCode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +117,8 @@ def lock(connection: Connection, lot_ids: Collection[int]) -> dict[int, Head]:
     return heads
 
 
-def aliases(
-    connection: Connection, keys: Iterable[tuple[int, int]]
-) -> dict[tuple[int, int], tuple[int, int]]:
-    """(lot, person) → (alias, organisation), of those who hold an admission now."""
+def standings(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standing]:
+    """(lot, person) → standing, of those who hold an admission now. One statement."""
     wanted = set(keys)
     if not wanted:
         return {}
@@ -118,7 +131,18 @@ def aliases(
             c.alias.is_not(None),
         )
     )
-    return {(row.lot_id, row.person_id): (row.alias, row.organisation_id) for row in rows}
+    return {(row.lot_id, row.person_id): Standing(row.alias, row.organisation_id) for row in rows}
+
+
+def siblings(connection: Connection, sale_id: int, lot_id: int) -> list[tuple[int, dt.datetime]]:
+    """(lot, end) of the other lots of a sale that are open for bids, the latest end first."""
+    c = LOT.c
+    rows = connection.execute(
+        sa.select(c.id, c.ends_at)
+        .where(c.sale_id == sale_id, c.id != lot_id, c.state.in_([state.value for state in BIDDING]))
+        .order_by(c.ends_at.desc(), c.id)
+    )
+    return [(row.id, row.ends_at) for row in rows]
 
 
 def step(head: Head, command: Command, clock: dt.datetime) -> Step | Refusal:
@@ -142,6 +166,7 @@ def _entry(
 ) -> Entry:
     assert lot.ends_at is not None
     data = e.to_data(event)
+    secret = e.secret_of(event) if event.SECRET else None
     data["v"] = 1
     data["lot"] = lot.lot_id
     data["seq"] = lot.seq
@@ -161,6 +186,7 @@ def _entry(
         data,
         person_id,
         client_id,
+        secret,
     )
 
 
@@ -210,6 +236,7 @@ def store(
                 "hash": entry.hash,
                 "actor_person_id": entry.actor_person_id,
                 "client_bid_id": entry.client_bid_id,
+                "secret": entry.secret,
             }
             for entry in entries
         ],
@@ -237,12 +264,12 @@ def _outcome(connection: Connection, entry: Entry) -> Outcome:
         ).one()
         return Outcome(LotState.DEFAULTED, entry.data["reason"], *row)
     winner = entry.data.get("winner")
-    organisation_id = None
-    if winner is not None:
-        c = ADMISSION.c
-        organisation_id = connection.execute(
-            sa.select(c.organisation_id).where(c.lot_id == entry.lot_id, c.alias == winner)
-        ).scalar_one()
+    detail = entry.data.get("detail", {})
+    unopened = detail.get("unopened", []) if detail.get("unopened_rule") == "forfeit" else []
+    organisations = _organisations(
+        connection, entry.lot_id, [*unopened, *([] if winner is None else [winner])]
+    )
+    organisation_id = None if winner is None else organisations[winner]
     reason = entry.data["reason"] if entry.kind == e.Kind.CLOSED else entry.kind
     connection.execute(
         sa.update(LOT)
@@ -255,7 +282,18 @@ def _outcome(connection: Connection, entry: Entry) -> Outcome:
         winner,
         organisation_id,
         entry.data.get("hammer_fen"),
+        tuple(organisations[alias] for alias in unopened),
     )
+
+
+def _organisations(connection: Connection, lot_id: int, aliases: Collection[int]) -> dict[int, int]:
+    if not aliases:
+        return {}
+    c = ADMISSION.c
+    rows = connection.execute(
+        sa.select(c.alias, c.organisation_id).where(c.lot_id == lot_id, c.alias.in_(sorted(aliases)))
+    )
+    return {row.alias: row.organisation_id for row in rows}
 
 
 def _columns(head: Head) -> dict[str, Any]:
@@ -298,9 +336,18 @@ def apply(session: Session, command: Command, now: dt.datetime) -> Step:
     return result
 
 
-def replay(lot_id: int, terms: Terms, bodies: Iterable[dict[str, Any]]) -> Lot:
-    """The fold of a journal from its parsed bodies, in order of seq."""
+def replay(
+    lot_id: int,
+    terms: Terms,
+    bodies: Iterable[dict[str, Any]],
+    secrets: Mapping[int, Mapping[str, Any]] | None = None,
+) -> Lot:
+    """The fold of a journal from its parsed bodies, in order of seq, and the secrets by seq.
+
+    Without the secrets of maxima the fold is the public one: the same but for `Lot.book`.
+    """
     lot = Lot.draft(lot_id, terms)
     for body in bodies:
-        lot = evolve(lot, e.from_data(body["kind"], body), instant(body["at"]))
+        secret = secrets.get(body["seq"]) if secrets else None
+        lot = evolve(lot, e.from_data(body["kind"], body, secret), instant(body["at"]))
     return lot

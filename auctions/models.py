@@ -16,7 +16,8 @@ from pydantic import Field as Input
 from sqlmodel import Field, SQLModel
 
 from auctions.rules.state import LotState
-from auctions.rules.terms import Format, OrganiserType, SoleBidderRule
+from auctions.rules.formats import DEFAULT
+from auctions.rules.terms import CapRule, OrganiserType, SoleBidderRule
 from market import columns
 from market.db import Id, in_values
 from market.listings.models import Result
@@ -116,6 +117,8 @@ class JournalEntry(SQLModel, table=True):
     actor_person_id: int | None = columns.loose_reference()
     """Who caused it; not part of the public journal."""
     client_bid_id: str | None = Field(default=None, max_length=64)
+    secret: str | None = Field(default=None, sa_column=sa.Column(sa.Text))
+    """What the body only seals (a maximum): opened after the lot, to those it concerns."""
 
 
 class Admission(SQLModel, table=True):
@@ -167,7 +170,9 @@ class TermsInput(BaseModel):
     """What a seller or staff enter for a lot. Amounts in fen, times aware, durations in seconds."""
 
     model_config = ConfigDict(extra="forbid")
-    format: Format = Format.ENGLISH
+    format: str = Input(default=DEFAULT, max_length=32)
+    params: dict[str, int | str] = Input(default_factory=dict, max_length=20)
+    """The format's own terms; what is left out takes the format's default."""
     start_fen: int = Input(gt=0, le=MAX_FEN)
     reserve_fen: int | None = Input(default=None, gt=0, le=MAX_FEN)
     step_fen: int | None = Input(default=None, gt=0, le=MAX_FEN)
@@ -180,11 +185,18 @@ class TermsInput(BaseModel):
     registration_opens_at: dt.datetime | None = None
     """None: at publication."""
     opens_at: dt.datetime
-    ends_at: dt.datetime
+    ends_at: dt.datetime | None = None
+    """None only where the format computes it."""
     hard_end: dt.datetime | None = None
     window_s: int = Input(default=300, ge=0, le=3600)
+    """Ignored, as `extension_s`, by formats without a soft close."""
     extension_s: int = Input(default=300, ge=0, le=3600)
     sole_bidder: SoleBidderRule = SoleBidderRule.SELL
+    cap_rule: CapRule = CapRule.LEAD
+    maxima: bool = True
+    cover_bp: int | None = Input(default=None, ge=1, le=10_000)
+    hand_extension_s: int = Input(default=0, ge=0, le=86_400)
+    hand_extensions: int = Input(default=0, ge=0, le=20)
     organiser_type: OrganiserType = OrganiserType.MARKET
     organiser_organisation_id: int | None = None
     barred_organisation_ids: list[int] = Input(default_factory=list, max_length=200)

@@ -7,6 +7,7 @@ so; callers check rights for those.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -299,13 +300,16 @@ def journal_page(session: Session, lot_id: int, *, after_seq: int = 0, limit: in
 def export_journal(session: Session, lot_id: int, *, openings: bool = False) -> Iterator[str]:
     """A lot's journal as JSON Lines (each with its line end), for `auctions.verify` and for the public.
 
-    The first line holds the public terms as the very text that was hashed. With `openings`, lines follow
-    the entries that open the admissions' commitments (who was behind each alias): only for those who may
-    see that, and only once the lot has ended. Raises NotFound.
+    The first line holds the public terms as the very text that was hashed. Once the lot has ended, lines
+    follow that open the maxima which the bidding exposed: all but what the last leader would still have
+    paid. With `openings`, that is opened too, and so are the admissions' commitments (who was behind each
+    alias): only for those who may see it. Raises NotFound.
     """
     c = LOT.c
     row = session.execute(
-        sa.select(c.id, c.title, c.state, c.terms, c.terms_hash, c.head_seq).where(c.id == lot_id)
+        sa.select(c.id, c.title, c.state, c.terms, c.terms_hash, c.head_seq, c.leader, c.price_fen).where(
+            c.id == lot_id
+        )
     ).one_or_none()
     if row is None or row.state == LotState.DRAFT:
         raise NotFound(subject="lot")
@@ -333,7 +337,13 @@ def export_journal(session: Session, lot_id: int, *, openings: bool = False) -> 
             }
             yield canonical(line) + "\n"
         seq = entries[-1].seq
-    if openings and LotState(row.state) in ENDED:
+    if LotState(row.state) not in ENDED:
+        return
+    for seq, alias, text in _secrets(session, lot_id):
+        exposed = alias != row.leader or (row.price_fen or 0) >= json.loads(text)["maximum_fen"]
+        if exposed or openings:
+            yield canonical({"type": "secret", "seq": seq, "text": text}) + "\n"
+    if openings:
         a = ADMISSION.c
         for opening in session.execute(
             sa.select(a.alias, a.organisation_id, a.person_id, a.nonce)
@@ -341,6 +351,15 @@ def export_journal(session: Session, lot_id: int, *, openings: bool = False) -> 
             .order_by(a.alias)
         ).mappings():
             yield canonical({"type": "opening", **opening}) + "\n"
+
+
+def _secrets(session: Session, lot_id: int) -> Iterator[tuple[int, int, str]]:
+    c = ENTRY.c
+    rows = session.execute(
+        sa.select(c.seq, c.body, c.secret).where(c.lot_id == lot_id, c.secret.is_not(None)).order_by(c.seq)
+    )
+    for row in rows:
+        yield row.seq, json.loads(row.body)["alias"], row.secret
 
 
 _ADMISSION = (

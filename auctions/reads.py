@@ -14,7 +14,7 @@ from auctions import protocol
 from auctions.journal import Entry
 from auctions.models import JournalEntry, Lot
 from auctions.rules.events import Kind
-from auctions.rules.formats import minimum_after
+from auctions.rules.formats import DEFAULT, minimum_after
 from auctions.rules.state import LotState
 from auctions.rules.terms import Terms
 from market.db import Session, t
@@ -36,6 +36,7 @@ _NOTICES = (
     Kind.WITHDRAWN,
     Kind.CANCELLED,
     Kind.DEFAULTED,
+    Kind.EXTENDED_BY_HAND,
 )
 
 
@@ -52,7 +53,7 @@ class RoomState:
 
 
 def room_state(session: Session, lot_id: int) -> RoomState:
-    """A published lot as its room shows it, read at one seq. Four statements. Raises NotFound.
+    """A published lot as its room shows it, read at one seq. Four or five statements. Raises NotFound.
 
     The head is read first and everything else only up to it, so that a concurrent commit between the
     statements (PostgreSQL's READ COMMITTED) cannot mix two instants.
@@ -67,10 +68,14 @@ def room_state(session: Session, lot_id: int) -> RoomState:
         .order_by(ENTRY.c.seq.desc())
         .limit(protocol.RECENT_BIDS)
     ).all()
-    recent = []
+    recent, standing = [], None
     for seq, body in bodies:
         data = json.loads(body)
         recent.append(protocol.bid_line(seq, data["at"], data))
+        if seq == fold["leader_seq"]:
+            standing = data
+    if standing is None and fold["leader_seq"]:
+        standing = _body(session, lot_id, fold["leader_seq"])
     last = latest(session, lot_id, _NOTICES, row.head_seq)
     notice = None if last is None else last.get("text", last.get("reason"))
     closed = latest(session, lot_id, [Kind.CLOSED], row.head_seq)
@@ -79,6 +84,8 @@ def room_state(session: Session, lot_id: int) -> RoomState:
         "v": protocol.VERSION,
         "lot_id": lot_id,
         "title": row.title,
+        "format": terms.format,
+        "params": dict(terms.params),
         "state": fold["state"],
         "currency": terms.currency,
         "start_fen": terms.start_fen,
@@ -87,6 +94,9 @@ def room_state(session: Session, lot_id: int) -> RoomState:
         "bid_count": fold["bid_count"],
         "next_fen": minimum_after(terms, price),
         "step_fen": terms.step(terms.start_fen if price is None else price),
+        "cap_fen": terms.cap_fen,
+        "maxima": terms.maxima and terms.format == DEFAULT,
+        "lead_detail": standing.get("detail", {}) if standing else {},
         "opens_at": fold["opens_at"],
         "ends_at": fold["ends_at"],
         "hard_end": fold["hard_end"],
@@ -100,6 +110,14 @@ def room_state(session: Session, lot_id: int) -> RoomState:
         "terms_hash": row.terms_hash,
     }
     return RoomState(lot_id, epoch(row.terms_hash), row.head_seq, row.head_hash, view, terms)
+
+
+def _body(session: Session, lot_id: int, seq: int) -> dict[str, Any]:
+    body = session.execute(
+        sa.select(ENTRY.c.body).where(ENTRY.c.lot_id == lot_id, ENTRY.c.seq == seq)
+    ).scalar_one()
+    value: dict[str, Any] = json.loads(body)
+    return value
 
 
 def latest(session: Session, lot_id: int, kinds: Sequence[Kind], seq: int) -> dict[str, Any] | None:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -24,7 +25,7 @@ from auctions.protocol import CloseCode
 from auctions.rules.canonical import iso
 from auctions.rules.commands import Command, PlaceBid
 from auctions.rules.refusal import Refusal, RefusalCode
-from auctions.viewer import Socket, Viewer
+from auctions.viewer import Direct, Socket, Viewer
 from auctions.writer import Answer, Writer
 from market.clock import Clock
 from market.db import Database
@@ -38,6 +39,7 @@ StillIn = Callable[[], Awaitable[bool]]
 """Whether the sign-in behind a socket still holds; asked at most every `RECHECK_S` while it bids."""
 
 RECHECK_S = 5.0
+FINISH_S = 2.0
 CLOSE_S = 5.0
 
 
@@ -52,13 +54,21 @@ class Services:
 
 
 async def place_bid(
-    services: Services, actor: Actor, lot_id: int, client_bid_id: str, amount_fen: int
+    services: Services,
+    actor: Actor,
+    lot_id: int,
+    client_bid_id: str,
+    amount_fen: int | None,
+    *,
+    act: str = "bid",
+    extra: Mapping[str, int | str] | None = None,
 ) -> Answer:
     """Place a bid, however it came; the answer is durable when this returns.
 
     A refusal by the rules is an Answer. Raises SignInRequired, NotAllowed (no right to bid for anyone,
     or a token without the bid scope), and Busy, Draining, OutcomeUnknown, CommandFailed: after these
-    send the same id again. Reads nothing from the database itself. The amount is in fen.
+    send the same id again. Reads nothing from the database itself. The amount is in fen; `act` and
+    `extra` are what the lot's format asks for (`auctions.rules.formats`).
     """
     received_at = services.clock.now()
     if not actor.is_signed_in:
@@ -74,6 +84,9 @@ async def place_bid(
             person_id=actor.person_id,
             client_bid_id=client_bid_id,
             amount_fen=amount_fen,
+            act=act,
+            extra=extra or {},
+            nonce="" if act == "bid" else secrets.token_hex(16),
             received_at=received_at,
             organisation_ids=organisations,
         )
@@ -141,11 +154,13 @@ async def serve_viewer(
     *,
     address: str = "",
     still_in: StillIn | None = None,
+    direct: Direct | None = None,
 ) -> None:
     """Serve an accepted socket until it ends. Never raises for what a client does.
 
     `actor` is None or a visitor for one who only watches. `address` is the client's, for the limits.
-    The caller has checked the Origin.
+    `direct` is the way straight to the socket's transport, if there is one. The caller has checked the
+    Origin.
     """
     person_id = actor.person_id if actor is not None else None
     try:
@@ -153,7 +168,7 @@ async def serve_viewer(
             if services.hub.draining:
                 await _close(socket, CloseCode.DRAINING)
                 return
-            await _Conversation(socket, lot_id, actor, services, still_in).run()
+            await _Conversation(socket, lot_id, actor, services, still_in, direct).run()
     except TooManySockets:
         await _close(socket, CloseCode.TOO_MANY_SOCKETS)
     except NotFound:
@@ -182,8 +197,10 @@ class _Conversation:
         actor: Actor | None,
         services: Services,
         still_in: StillIn | None,
+        direct: Direct | None,
     ) -> None:
         self._socket = socket
+        self._direct = direct
         self._lot_id = lot_id
         self._actor = actor if actor is not None and actor.is_signed_in else None
         self._services = services
@@ -207,29 +224,28 @@ class _Conversation:
         you = await asyncio.to_thread(self._who)
         room = await self._hub.room(self._lot_id)
         if hello.resume_after_seq is not None and hello.resume_after_seq > room.seq:
-            # The client has seen more than this process has: catch up before showing anything older.
-            await room.heal()
-        viewer = Viewer(self._socket, room.snapshot, max_bytes=self._limits.viewer_bytes)
+            # The client has seen more than this room has told: catch up before showing anything older.
+            await room.reach(hello.resume_after_seq)
+        viewer = Viewer(self._socket, room.snapshot, direct=self._direct, max_bytes=self._limits.viewer_bytes)
         self._viewer = viewer
         room.welcome(viewer, hello.epoch, hello.resume_after_seq)
         viewer.tell(protocol.encode(you))
         await self._converse(room, viewer)
 
     async def _converse(self, room: Room, viewer: Viewer) -> None:
-        sender = asyncio.create_task(viewer.send())
-        receiver = asyncio.create_task(self._receive(viewer))
-        cut = asyncio.create_task(viewer.cut.wait())
         try:
-            await asyncio.wait({sender, receiver, cut}, return_when=asyncio.FIRST_COMPLETED)
-            if receiver.done() and not sender.done() and viewer.closing is not None:
-                await asyncio.wait({sender}, timeout=2.0)
+            # A timeout without an end: the viewer moves it here when nothing more can be sent.
+            async with asyncio.timeout(None) as heard:
+                viewer.on_over = lambda: heard.reschedule(self._loop.time())
+                await self._receive(viewer)
+        except TimeoutError:
+            pass
         finally:
+            viewer.on_over = None
             self._hub.leave(room, viewer)
-            tasks = [sender, receiver, cut, *self._bids]
-            for task in (sender, receiver, cut):
-                task.cancel()
+            await viewer.finish(FINISH_S)
             # Bids already with the writer are not cancelled: they count, and their answers are kept.
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*self._bids, return_exceptions=True)
             if viewer.closing is not None:
                 await _close(self._socket, viewer.closing[0])
 
@@ -311,7 +327,13 @@ class _Conversation:
             if self._actor is None:
                 raise SignInRequired(action=Action.BID_PLACE.value)
             answer = await place_bid(
-                self._services, self._actor, self._lot_id, bid.client_bid_id, bid.amount_fen
+                self._services,
+                self._actor,
+                self._lot_id,
+                bid.client_bid_id,
+                bid.amount_fen,
+                act=bid.act,
+                extra=bid.extra,
             )
         except MarketError as error:
             message = error_message(bid.client_bid_id, error, self._now())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,8 +19,11 @@ from auctions import journal
 from auctions.errors import TermsChanged
 from auctions.models import Admission, AdmissionState, Lot, LotInput, Sale, SaleInput, TermsInput
 from auctions.rules import commands as c
+from auctions.rules import formats
 from auctions.rules.canonical import commitment
 from auctions.rules.events import BidderAdmitted, from_data
+from auctions.rules.formats import RULES
+from auctions.rules.formats.parameters import parameter_problems
 from auctions.rules.state import BIDDING, STOPPED, LotState
 from auctions.rules.terms import Terms
 from market import audit
@@ -347,31 +351,44 @@ def _terms(session: Session, result_id: int, seller_id: int, values: TermsInput)
     organiser = values.organiser_organisation_id
     if organiser is not None and session.get(Organisation, organiser) is None:
         raise InvalidInput([("terms.organiser_organisation_id", "unknown_organisation", {})])
+    rules = RULES.get(values.format)
+    if rules is None:
+        raise InvalidInput([("terms.format", "unknown_format", {"formats": ", ".join(sorted(RULES))})])
     steps = tuple((int(floor), int(value)) for floor, value in values.steps)
     if values.step_fen is not None:
         steps = ((0, values.step_fen),)
+    if not rules.STEPS:
+        steps = ((0, 1),)
     terms = Terms(
         format=values.format,
+        params={parameter.name: parameter.default for parameter in rules.PARAMETERS} | values.params,
         start_fen=values.start_fen,
         steps=steps,
         max_steps=values.max_steps,
         cap_fen=values.cap_fen,
+        cap_rule=values.cap_rule,
+        maxima=values.maxima,
+        cover_bp=values.cover_bp,
         reserve_fen=values.reserve_fen,
         reserve_nonce=secrets.token_hex(16) if values.reserve_fen is not None else "",
         deposit_fen=values.deposit_fen,
         registration_opens_at=_utc(values.registration_opens_at),
         opens_at=as_utc(values.opens_at),
-        ends_at=as_utc(values.ends_at),
-        hard_end=_utc(values.hard_end),
-        window_s=values.window_s,
-        extension_s=values.extension_s,
+        ends_at=as_utc(values.ends_at or values.opens_at),
+        hard_end=_utc(values.hard_end) if rules.SOFT_CLOSE else None,
+        window_s=values.window_s if rules.SOFT_CLOSE else 0,
+        extension_s=values.extension_s if rules.SOFT_CLOSE else 0,
+        hand_extension_s=values.hand_extension_s,
+        hand_extensions=values.hand_extensions,
         sole_bidder=values.sole_bidder,
         organiser_type=values.organiser_type,
         organiser_organisation_id=values.organiser_organisation_id,
         seller_organisation_id=seller_id,
         barred_organisation_ids=tuple(sorted({*values.barred_organisation_ids, *defaulted})),
     )
-    problems = terms.problems()
+    if not parameter_problems(rules.PARAMETERS, terms.params):
+        terms = replace(terms, ends_at=rules.ends_at(terms))
+    problems = formats.problems(terms)
     if problems:
         raise InvalidInput([(f"terms.{field}", code, params) for field, code, params in problems])
     return terms

@@ -40,10 +40,10 @@ from auctions.errors import Busy, CommandFailed, Draining, OutcomeUnknown
 from auctions.models import BidAnswer
 from auctions.protocol import event_frame
 from auctions.receipts import Signer
-from auctions.rules.canonical import digest, iso
-from auctions.rules.commands import Close, Command, PlaceBid
+from auctions.rules.canonical import canonical, digest, iso
+from auctions.rules.commands import Close, Command, ExtendTogether, PlaceBid
 from auctions.rules.refusal import Refusal, RefusalCode
-from auctions.rules.state import LotState
+from auctions.rules.state import BIDDING, LotState
 from market.clock import Clock
 from market.db import Database, t
 
@@ -284,9 +284,10 @@ class Writer:
             heads = journal.lock(connection, {job.command.lot_id for job in jobs})
         except sa.exc.SQLAlchemyError as error:
             raise _NotBegun from error
-        alias_of = journal.aliases(
+        held = journal.standings(
             connection, ((bid.lot_id, bid.person_id) for bid in bids if bid.person_id is not None)
         )
+        ends = {lot_id: head.lot.ends_at for lot_id, head in heads.items()}
         known = _known_answers(connection, bids)
         entries: list[journal.Entry] = []
         touched: dict[int, journal.Head] = {}
@@ -309,7 +310,9 @@ class Writer:
                     results.append(_from_record(earlier))
                     continue
                 reused = key in record or earlier is not None
-                command = replace(command, alias=_alias(alias_of, command))
+                command = _standing(held, command)
+            elif isinstance(command, Close) and head is not None and head.lot.terms.ends_together:
+                command = _with_siblings(connection, head, command)
             outcome: journal.Step | Refusal
             if head is None or (isinstance(command, PlaceBid) and head.lot.state is LotState.DRAFT):
                 head = None  # a draft is nobody's business
@@ -332,8 +335,9 @@ class Writer:
             else:
                 heads[command.lot_id] = touched[command.lot_id] = outcome.head
                 entries += outcome.entries
-                last = outcome.entries[-1]
-                answer = Answer(command.lot_id, True, last.seq, last.hash)
+                # A bid is answered with its own entry, whatever the rules added after it.
+                own = outcome.entries[0 if isinstance(command, PlaceBid) else -1]
+                answer = Answer(command.lot_id, True, own.seq, own.hash)
             results.append(answer)
             if isinstance(command, PlaceBid):
                 signing.append((place, _content(command, answer, clock)))
@@ -346,11 +350,16 @@ class Writer:
             for lot_id, outcome_ in ended:
                 self._on_closed(connection, lot_id, outcome_, heads[lot_id].lot.last_at or clock)
         news = _news(heads, entries, clock)
+        following = _followers(connection, touched, ends)
         try:
             connection.commit()
         except Exception as error:
             raise _CommitUnknown from error
         # From here on nothing may raise: a retry would do what is already done.
+        for follower in following:
+            # Should the queue be full: a lot that ends with others is not closed before them either.
+            with contextlib.suppress(queue.Full):
+                self._queue.put_nowait(_Job(follower))
         for job, result in zip(jobs, results, strict=True):
             job.result = result
         with contextlib.suppress(Exception):
@@ -402,22 +411,56 @@ def _resolve(jobs: Sequence[_Job]) -> None:
             job.waiter.set_result(job.result)
 
 
-def _alias(held: dict[tuple[int, int], tuple[int, int]], bid: PlaceBid) -> int | None:
-    """The alias under which a person bids, if the admission is for one of the allowed organisations."""
-    if bid.person_id is None:
-        return None
-    alias, organisation_id = held.get((bid.lot_id, bid.person_id), (None, None))
-    if bid.organisation_ids is not None and organisation_id not in bid.organisation_ids:
-        return None
-    return alias
+def _standing(held: dict[tuple[int, int], journal.Standing], bid: PlaceBid) -> PlaceBid:
+    """The bid with who bids, if the admission is for one of the organisations that the person may bid for."""
+    standing = None if bid.person_id is None else held.get((bid.lot_id, bid.person_id))
+    if standing is None:
+        return bid
+    if bid.organisation_ids is not None and standing.organisation_id not in bid.organisation_ids:
+        return bid
+    return replace(bid, alias=standing.alias, problem=standing.problem)
+
+
+def _with_siblings(connection: Connection, head: journal.Head, command: Close) -> Close:
+    terms = head.lot.terms
+    if terms.sale_id is None:
+        return command
+    for lot_id, end in journal.siblings(connection, terms.sale_id, head.lot.lot_id)[:1]:
+        return replace(command, together_until=end, together_with=lot_id)
+    return command
+
+
+def _followers(
+    connection: Connection, touched: dict[int, journal.Head], ends: dict[int, dt.datetime | None]
+) -> list[Command]:
+    """What the other lots of a sale that ends together must be told of lots that were extended."""
+    told: list[Command] = []
+    for lot_id, head in touched.items():
+        terms, end, before = head.lot.terms, head.lot.ends_at, ends[lot_id]
+        if not terms.ends_together or terms.sale_id is None or end is None or before is None or end <= before:
+            continue
+        if head.lot.state not in BIDDING:
+            continue
+        told += [
+            ExtendTogether(lot_id=sibling, ends_at=end, with_lot=lot_id)
+            for sibling, theirs in journal.siblings(connection, terms.sale_id, lot_id)
+            if theirs < end
+        ]
+    return told
 
 
 def _body_hash(bid: PlaceBid) -> str:
-    return digest(f"{bid.amount_fen}")
+    if bid.act == "bid" and not bid.extra:
+        return digest(f"{bid.amount_fen}")
+    return digest(canonical([bid.act, bid.amount_fen, dict(bid.extra)]))
 
 
 def _same_bid(one: Command, other: PlaceBid) -> bool:
-    return isinstance(one, PlaceBid) and one.amount_fen == other.amount_fen
+    return isinstance(one, PlaceBid) and (one.act, one.amount_fen, one.extra) == (
+        other.act,
+        other.amount_fen,
+        other.extra,
+    )
 
 
 def _content(bid: PlaceBid, answer: Answer, clock: dt.datetime) -> dict[str, Any]:
@@ -426,7 +469,9 @@ def _content(bid: PlaceBid, answer: Answer, clock: dt.datetime) -> dict[str, Any
         "lot_id": bid.lot_id,
         "client_bid_id": bid.client_bid_id,
         "alias": bid.alias,
+        "act": bid.act,
         "amount_fen": bid.amount_fen,
+        "extra": dict(bid.extra),
         "received_at": iso(bid.received_at),
         "accepted": answer.accepted,
         "code": answer.code,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from alembic import context
+from sqlalchemy.engine import Connection
 from sqlmodel import SQLModel
 
 import auctions.models
@@ -29,10 +32,27 @@ def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     return False
 
 
+@contextlib.contextmanager
+def _rebuilding(database: Database, connection: Connection) -> Iterator[None]:
+    # SQLite changes a table by making it anew, and dropping the old one would strike whatever refers to it.
+    if not database.is_sqlite:
+        yield
+        return
+    sqlite: Any = connection.connection.driver_connection
+    sqlite.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+        broken = sqlite.execute("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            raise RuntimeError(f"a migration left broken references: {broken[:5]}")
+    finally:
+        sqlite.execute("PRAGMA foreign_keys=ON")
+
+
 def run() -> None:
     """Run the migrations in one transaction (PostgreSQL) or one per migration (SQLite)."""
     database: Database = context.config.attributes["database"]
-    with database.connect_for_writing() as connection:
+    with database.connect_for_writing() as connection, _rebuilding(database, connection):
         context.configure(
             connection=connection,
             target_metadata=SQLModel.metadata,

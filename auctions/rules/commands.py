@@ -7,7 +7,10 @@ A command names its lot and, where a person stands behind it, that person. Nothi
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from auctions.rules.refusal import RefusalCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +62,24 @@ class PlaceBid(Command):
     """A bid. `received_at` is the server's clock at its arrival, and is what the deadline judges.
 
     `client_bid_id` is made by the bidder's program before sending and kept there: the same id always
-    gets the same answer. `organisation_ids` are those that the person may bid for at this moment (None:
-    no limit). `alias` is filled in by the writer from `person_id`; None means not admitted.
+    gets the same answer. `act` is what the format calls it (bid, maximum, seal, open, take, offer);
+    `amount_fen` is None where no amount may be known; `extra` is whatever else the act needs, small and
+    flat. `nonce` hides a maximum in the journal; it is made by the market, at the edge.
+
+    `organisation_ids` are those that the person may bid for at this moment (None: no limit). `alias` and
+    `problem` are filled in by the writer under the lot's lock: None is not admitted, and a rule that
+    keeps the bidder from bidding now.
     """
 
     client_bid_id: str
-    amount_fen: int
+    amount_fen: int | None
     received_at: dt.datetime
+    act: str = "bid"
+    extra: Mapping[str, int | str] = field(default_factory=dict)
+    nonce: str = ""
     organisation_ids: frozenset[int] | None = None
     alias: int | None = None
+    problem: RefusalCode | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +117,29 @@ class Cancel(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Close(Command):
-    """End the bidding and find the outcome (timekeeper)."""
+    """End the bidding and find the outcome (timekeeper).
+
+    `together_until` is filled in by the writer: the latest end of the open lots of the same sale, where
+    the lots end together, and the lot that has it.
+    """
+
+    together_until: dt.datetime | None = None
+    together_with: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extend(Command):
+    """Give more time by the published rule, with a reason (organiser)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendTogether(Command):
+    """Follow another lot of the sale that was extended (writer)."""
+
+    ends_at: dt.datetime
+    with_lot: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,10 @@ from functools import singledispatch
 
 from auctions.rules import commands as c
 from auctions.rules import events as e
+from auctions.rules.formats import problems as problems_of
 from auctions.rules.formats import rules_of
 from auctions.rules.refusal import Refusal, RefusalCode
-from auctions.rules.state import BIDDING, ENDED, STOPPED, UPCOMING, Lot, LotState
+from auctions.rules.state import BIDDING, ENDED, OPEN, STOPPED, UPCOMING, Lot, LotState
 
 LATE_OPENING = dt.timedelta(seconds=5)
 """A lot opened later than this after its time ends later by as much, so bidders keep their time."""
@@ -44,7 +45,7 @@ def _decide(command: c.Command, lot: Lot, now: dt.datetime) -> Decision:
 def _(command: c.Publish, lot: Lot, now: dt.datetime) -> Decision:
     if lot.state is not LotState.DRAFT:
         return _wrong_state(lot, command)
-    problems = lot.terms.problems(now)
+    problems = problems_of(lot.terms, now)
     if problems:
         return Refusal(
             RefusalCode.TERMS_CANNOT_BE_PUBLISHED,
@@ -68,7 +69,7 @@ def _(command: c.OpenRegistration, lot: Lot, now: dt.datetime) -> Decision:
 
 @_decide.register
 def _(command: c.Admit, lot: Lot, now: dt.datetime) -> Decision:
-    if lot.state is not LotState.REGISTRATION and lot.state not in BIDDING and lot.state not in STOPPED:
+    if lot.state is not LotState.REGISTRATION and lot.state not in BIDDING | STOPPED:
         return _wrong_state(lot, command)
     if command.is_staff:
         return Refusal(RefusalCode.STAFF_MAY_NOT_BID, 1)
@@ -112,7 +113,9 @@ def _(command: c.Open, lot: Lot, now: dt.datetime) -> Decision:
 def _(command: c.PlaceBid, lot: Lot, now: dt.datetime) -> Decision:
     if command.alias is None or command.alias not in lot.admitted:
         return Refusal(RefusalCode.NOT_ADMITTED, lot.seq)
-    if lot.state not in BIDDING:
+    if command.problem is not None:
+        return Refusal(command.problem, lot.seq)
+    if lot.state not in OPEN:
         if lot.state in ENDED:
             return Refusal(RefusalCode.LOT_ENDED, lot.state_seq)
         code = RefusalCode.LOT_PAUSED if lot.state in STOPPED else RefusalCode.LOT_NOT_OPEN
@@ -125,7 +128,7 @@ def _(command: c.PlaceBid, lot: Lot, now: dt.datetime) -> Decision:
 
 @_decide.register
 def _(command: c.Pause, lot: Lot, now: dt.datetime) -> Decision:
-    if lot.state not in BIDDING:
+    if lot.state not in OPEN:
         return _wrong_state(lot, command)
     if not command.reason.strip():
         return Refusal(RefusalCode.REASON_MISSING, lot.seq)
@@ -134,7 +137,7 @@ def _(command: c.Pause, lot: Lot, now: dt.datetime) -> Decision:
 
 @_decide.register
 def _(command: c.Suspend, lot: Lot, now: dt.datetime) -> Decision:
-    if lot.state not in UPCOMING | BIDDING | {LotState.PAUSED}:
+    if lot.state not in UPCOMING | OPEN | {LotState.PAUSED}:
         return _wrong_state(lot, command)
     if not command.reason.strip():
         return Refusal(RefusalCode.REASON_MISSING, lot.seq)
@@ -149,7 +152,7 @@ def _(command: c.Resume, lot: Lot, now: dt.datetime) -> Decision:
     assert lot.ends_at is not None
     assert lot.stopped_at is not None
     opens_at, nothing = lot.opens_at, dt.timedelta(0)
-    if lot.stopped_from in BIDDING:
+    if lot.stopped_from in OPEN:
         shift = now - lot.stopped_at
     else:
         # Stopped before it opened: only what the stop has eaten of the lead is given back.
@@ -180,7 +183,7 @@ def _(command: c.Cancel, lot: Lot, now: dt.datetime) -> Decision:
 
 @_decide.register
 def _(command: c.Close, lot: Lot, now: dt.datetime) -> Decision:
-    if lot.state not in BIDDING:
+    if lot.state not in OPEN:
         return _wrong_state(lot, command)
     assert lot.ends_at is not None
     due = lot.ends_at + lot.terms.ingress_margin
@@ -189,7 +192,42 @@ def _(command: c.Close, lot: Lot, now: dt.datetime) -> Decision:
     if now > due + dt.timedelta(seconds=lot.terms.outage_grace_s):
         end = now + dt.timedelta(seconds=lot.terms.outage_extension_s)
         return (e.OutageExtended(end, None if lot.hard_end is None else max(end, lot.hard_end)),)
-    return (rules_of(lot).outcome(lot),)
+    if lot.terms.ends_together and command.together_until is not None and command.together_with is not None:
+        followed = _followed(lot, command.together_until, command.together_with)
+        if followed is not None:
+            return (followed,)
+    return rules_of(lot).close(lot, now)
+
+
+def _followed(lot: Lot, until: dt.datetime, with_lot: int) -> e.ExtendedTogether | None:
+    assert lot.ends_at is not None
+    if until <= lot.ends_at:
+        return None
+    return e.ExtendedTogether(until, None if lot.hard_end is None else max(until, lot.hard_end), with_lot)
+
+
+@_decide.register
+def _(command: c.ExtendTogether, lot: Lot, now: dt.datetime) -> Decision:
+    if lot.state not in BIDDING or not lot.terms.ends_together:
+        return _wrong_state(lot, command)
+    followed = _followed(lot, command.ends_at, command.with_lot)
+    return (followed,) if followed else Refusal(RefusalCode.NOT_DUE, lot.seq, {"due_at": ""})
+
+
+@_decide.register
+def _(command: c.Extend, lot: Lot, now: dt.datetime) -> Decision:
+    if lot.state not in BIDDING:
+        return _wrong_state(lot, command)
+    assert lot.ends_at is not None
+    if not command.reason.strip():
+        return Refusal(RefusalCode.REASON_MISSING, lot.seq)
+    if lot.hand_extensions >= lot.terms.hand_extensions:
+        return Refusal(RefusalCode.NO_MORE_EXTENSIONS, 1, {"extensions": lot.terms.hand_extensions})
+    if now >= lot.ends_at:
+        return Refusal(RefusalCode.LOT_ENDED, lot.state_seq)
+    more = dt.timedelta(seconds=lot.terms.hand_extension_s)
+    hard = None if lot.hard_end is None else lot.hard_end + more
+    return (e.ExtendedByHand(lot.ends_at + more, hard, command.reason.strip()),)
 
 
 @_decide.register

@@ -2,6 +2,9 @@
 
 Bidders appear by their alias, a number in the order of admission; who is behind it is not in the
 journal, only a commitment to it. `ends_at` in an event is the end in force *after* it.
+
+Fields named in `SECRET` are not in the public body: it carries the hash of their canonical text instead
+(`sealed`), and the text is kept beside the entry and opened after the lot.
 """
 
 from __future__ import annotations
@@ -11,10 +14,10 @@ import enum
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar
 
-from auctions.rules.canonical import instant, iso
+from auctions.rules.canonical import canonical, digest, instant, iso
 
 
 class Kind(enum.StrEnum):
@@ -26,10 +29,13 @@ class Kind(enum.StrEnum):
     ADMISSION_REVOKED = "admission_revoked"
     OPENED = "opened"
     BID_ACCEPTED = "bid_accepted"
+    OPENING_BEGAN = "opening_began"
     PAUSED = "paused"
     SUSPENDED = "suspended"
     RESUMED = "resumed"
     OUTAGE_EXTENDED = "outage_extended"
+    EXTENDED_BY_HAND = "extended_by_hand"
+    EXTENDED_TOGETHER = "extended_together"
     ANNOUNCEMENT = "announcement"
     CLOSED = "closed"
     WITHDRAWN = "withdrawn"
@@ -51,6 +57,7 @@ class Event:
     """Something that happened."""
 
     kind: ClassVar[Kind]
+    SECRET: ClassVar[tuple[str, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +110,32 @@ class Opened(Event):
 
 @dataclass(frozen=True, slots=True)
 class BidAccepted(Event):
-    """A bid became the standing bid. `matched` marks a priority holder equalling the price."""
+    """A bid counts. `standing`: it is now the one to beat.
+
+    `act` is what was done: the bidder's own act, or `auto` where the market bid from a maximum.
+    `amount_fen` is None for what carries no amount (an envelope, a raised maximum). `matched` marks a
+    priority holder equalling the price. `detail` is the format's own. A maximum is secret.
+    """
 
     kind = Kind.BID_ACCEPTED
+    SECRET = ("maximum_fen", "nonce")
     alias: int
-    amount_fen: int
+    amount_fen: int | None
     received_at: dt.datetime
     matched: bool
+    ends_at: dt.datetime
+    act: str = "bid"
+    standing: bool = True
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    maximum_fen: int | None = None
+    nonce: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningBegan(Event):
+    """No more envelopes; they are opened by their bidders until `ends_at`."""
+
+    kind = Kind.OPENING_BEGAN
     ends_at: dt.datetime
 
 
@@ -149,6 +175,26 @@ class OutageExtended(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ExtendedByHand(Event):
+    """The organiser gave more time, by the published rule."""
+
+    kind = Kind.EXTENDED_BY_HAND
+    ends_at: dt.datetime
+    hard_end: dt.datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedTogether(Event):
+    """Another lot of the sale was extended, and this one ends with it."""
+
+    kind = Kind.EXTENDED_TOGETHER
+    ends_at: dt.datetime
+    hard_end: dt.datetime | None
+    with_lot: int
+
+
+@dataclass(frozen=True, slots=True)
 class Announcement(Event):
     """Something the organiser tells the room."""
 
@@ -158,7 +204,10 @@ class Announcement(Event):
 
 @dataclass(frozen=True, slots=True)
 class Closed(Event):
-    """The end. `winner` is None when the lot passed in; the reserve's commitment is opened."""
+    """The end. `winner` is None when the lot passed in; the reserve's commitment is opened.
+
+    `detail` is the format's own: envelopes left unopened, a royalty, how the price was found.
+    """
 
     kind = Kind.CLOSED
     reason: CloseReason
@@ -166,6 +215,7 @@ class Closed(Event):
     hammer_fen: int | None
     reserve_fen: int | None
     reserve_nonce: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,25 +255,48 @@ def _reader(annotation: Any) -> Any:
     return None
 
 
-_FIELDS: dict[Kind, tuple[tuple[str, Any], ...]] = {
-    kind: tuple((f.name, _reader(typing.get_type_hints(cls)[f.name])) for f in fields(cls))
+_FIELDS: dict[Kind, tuple[tuple[str, Any, bool], ...]] = {
+    kind: tuple(
+        (
+            f.name,
+            _reader(typing.get_type_hints(cls)[f.name]),
+            f.default is not MISSING or f.default_factory is not MISSING,
+        )
+        for f in fields(cls)
+    )
     for kind, cls in EVENTS.items()
 }
 
 
 def to_data(event: Event) -> dict[str, Any]:
-    """An event's own fields as plain JSON values."""
+    """An event's own public fields as plain JSON values; `sealed` where it has a secret."""
     data: dict[str, Any] = {}
-    for name, _ in _FIELDS[event.kind]:
+    for name, _, _ in _FIELDS[event.kind]:
+        if name in event.SECRET:
+            continue
         value = getattr(event, name)
         data[name] = iso(value) if isinstance(value, dt.datetime) else value
+    secret = secret_of(event)
+    if secret is not None:
+        data["sealed"] = digest(secret)
     return data
 
 
-def from_data(kind: str, data: Mapping[str, Any]) -> Event:
-    """The event that `to_data` wrote; other keys of `data` are ignored."""
+def secret_of(event: Event) -> str | None:
+    """The canonical text of an event's secret fields; None where all of them are None."""
+    values = {name: getattr(event, name) for name in event.SECRET}
+    return canonical(values) if any(value is not None for value in values.values()) else None
+
+
+def from_data(kind: str, data: Mapping[str, Any], secret: Mapping[str, Any] | None = None) -> Event:
+    """The event that `to_data` wrote, with what is known of its secret; other keys are ignored.
+
+    Fields that an older journal does not have take their defaults.
+    """
+    known = {**data, **secret} if secret else data
     values = {
-        name: data[name] if read is None or data[name] is None else read(data[name])
-        for name, read in _FIELDS[Kind(kind)]
+        name: known[name] if read is None or known[name] is None else read(known[name])
+        for name, read, optional in _FIELDS[Kind(kind)]
+        if name in known or not optional
     }
     return EVENTS[Kind(kind)](**values)

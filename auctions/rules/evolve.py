@@ -9,6 +9,7 @@ from functools import singledispatch
 from typing import Any
 
 from auctions.rules import events as e
+from auctions.rules.formats import rules_of
 from auctions.rules.state import Lot, LotState
 
 
@@ -16,6 +17,7 @@ def evolve(lot: Lot, event: e.Event, at: dt.datetime) -> Lot:
     """The lot after its next entry. Trusts the event: rules are judged in `decide` and in `verify`."""
     seq = lot.seq + 1
     changes = _changes(event, lot, seq, at)
+    changes["book"] = rules_of(lot).book_after(lot, event, seq)
     if "state" in changes and changes["state"] is not lot.state:
         changes["state_seq"] = seq
     return replace(lot, seq=seq, last_at=at, **changes)
@@ -40,6 +42,7 @@ def _(event: e.RegistrationOpened, lot: Lot, seq: int, at: dt.datetime) -> dict[
 def _(event: e.BidderAdmitted, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
     return {
         "admitted": {**lot.admitted, event.alias: event.priority},
+        "deposits": {**lot.deposits, event.alias: event.deposit_fen},
         "alias_count": max(lot.alias_count, event.alias),
     }
 
@@ -57,15 +60,20 @@ def _(event: e.Opened, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
 @_changes.register
 def _(event: e.BidAccepted, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
     extended = lot.ends_at is not None and event.ends_at > lot.ends_at
-    return {
+    changes: dict[str, Any] = {
         "state": LotState.EXTENDING if extended else lot.state,
-        "price_fen": event.amount_fen,
-        "leader": event.alias,
-        "leader_seq": seq,
         "bid_count": lot.bid_count + 1,
         "bidders": lot.bidders if event.alias in lot.bidders else (*lot.bidders, event.alias),
         "ends_at": event.ends_at,
     }
+    if event.standing:
+        changes.update(price_fen=event.amount_fen, leader=event.alias, leader_seq=seq)
+    return changes
+
+
+@_changes.register
+def _(event: e.OpeningBegan, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {"state": LotState.REVEALING, "ends_at": event.ends_at}
 
 
 @_changes.register
@@ -94,7 +102,26 @@ def _(event: e.Resumed, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
 
 @_changes.register
 def _(event: e.OutageExtended, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
-    return {"state": LotState.EXTENDING, "ends_at": event.ends_at, "hard_end": event.hard_end}
+    return _extended(lot, event.ends_at, event.hard_end)
+
+
+@_changes.register
+def _(event: e.ExtendedTogether, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return _extended(lot, event.ends_at, event.hard_end)
+
+
+@_changes.register
+def _(event: e.ExtendedByHand, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
+    return {
+        **_extended(lot, event.ends_at, event.hard_end),
+        "hand_extensions": lot.hand_extensions + 1,
+    }
+
+
+def _extended(lot: Lot, ends_at: dt.datetime, hard_end: dt.datetime | None) -> dict[str, Any]:
+    # More time for opening envelopes is no more time for bidding.
+    state = lot.state if lot.state is LotState.REVEALING else LotState.EXTENDING
+    return {"state": state, "ends_at": ends_at, "hard_end": hard_end}
 
 
 @_changes.register

@@ -2,7 +2,8 @@
 
                         ┌────────────► withdrawn (before any bid)
 draft ─► announced ─► registration ─► live ─► extending ──close──► sold ─► defaulted
-             │              │           │  └─────┤            └──► passed_in
+             │              │           │  └─────┤   │        └──► passed_in
+             │              │           │        └───┴─► revealing (sealed bids) ──close──► …
              │              │           └── paused (resume returns where it was)
              └──────────────┴───────────┴── suspended (resume returns where it was)
 every state before the close ─► cancelled
@@ -28,6 +29,8 @@ class LotState(enum.StrEnum):
     REGISTRATION = "registration"
     LIVE = "live"
     EXTENDING = "extending"
+    REVEALING = "revealing"
+    """Sealed bids are opened by their bidders (开标)."""
     PAUSED = "paused"
     SUSPENDED = "suspended"
     SOLD = "sold"
@@ -39,6 +42,8 @@ class LotState(enum.StrEnum):
 
 BIDDING = frozenset({LotState.LIVE, LotState.EXTENDING})
 """States in which bids are taken."""
+OPEN = BIDDING | {LotState.REVEALING}
+"""States with an end to come, in which something is taken from bidders."""
 STOPPED = frozenset({LotState.PAUSED, LotState.SUSPENDED})
 UPCOMING = frozenset({LotState.ANNOUNCED, LotState.REGISTRATION})
 ENDED = frozenset(
@@ -49,7 +54,10 @@ ENDED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """A lot at a seq. Aliases only; who is behind them is not part of the fold."""
+    """A lot at a seq. Aliases only; who is behind them is not part of the fold.
+
+    Not for publication as it is: `book` holds maxima. The public view is `auctions.protocol`'s.
+    """
 
     lot_id: int
     terms: Terms
@@ -67,6 +75,11 @@ class Lot:
     """Aliases that have bid, in order of their first bid."""
     admitted: Mapping[int, int | None] = field(default_factory=dict)
     """Alias → priority rank, of those who may bid now."""
+    deposits: Mapping[int, int] = field(default_factory=dict)
+    """Alias → deposit held at admission, fen."""
+    book: Mapping[str, Any] = field(default_factory=dict)
+    """What the format keeps for itself, plain JSON. May hold what nobody else may see."""
+    hand_extensions: int = 0
     alias_count: int = 0
     opens_at: dt.datetime | None = None
     ends_at: dt.datetime | None = None
@@ -95,6 +108,9 @@ class Lot:
             "bid_count": self.bid_count,
             "bidders": list(self.bidders),
             "admitted": [[alias, rank] for alias, rank in sorted(self.admitted.items())],
+            "deposits": [[alias, fen] for alias, fen in sorted(self.deposits.items())],
+            "book": dict(self.book),
+            "hand_extensions": self.hand_extensions,
             "alias_count": self.alias_count,
             "opens_at": maybe_iso(self.opens_at),
             "ends_at": maybe_iso(self.ends_at),
@@ -124,6 +140,9 @@ class Lot:
             bid_count=value["bid_count"],
             bidders=tuple(value["bidders"]),
             admitted={row[0]: row[1] for row in value["admitted"]},
+            deposits={row[0]: row[1] for row in value.get("deposits", ())},
+            book=value.get("book", {}),
+            hand_extensions=value.get("hand_extensions", 0),
             alias_count=value["alias_count"],
             opens_at=instant(value["opens_at"]),
             ends_at=instant(value["ends_at"]),
@@ -146,6 +165,6 @@ class Lot:
             return self.terms.registration_opens_at or self.opens_at
         if self.state is LotState.REGISTRATION:
             return self.opens_at
-        if self.state in BIDDING and self.ends_at is not None:
+        if self.state in OPEN and self.ends_at is not None:
             return self.ends_at + self.terms.ingress_margin
         return None

@@ -4,7 +4,7 @@ The hash of the *public* terms is the genesis of the lot's journal, so no term c
 afterwards without breaking every hash. A reserve (保留价) is secret until the close: the public
 terms carry only a commitment to it, and the closing entry opens the commitment.
 
-Amounts are fen. Durations are whole seconds, the ingress margin milliseconds.
+Amounts are fen. Durations are whole seconds, the ingress margin milliseconds, shares basis points.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from auctions.rules.canonical import canonical, commitment, digest, instant, iso, maybe_instant, maybe_iso
@@ -22,11 +22,8 @@ Problem = tuple[str, str, dict[str, Any]]
 """(field, code, params): what `market.errors.InvalidInput` carries."""
 
 
-class Format(enum.StrEnum):
-    """How bids compete."""
-
-    ENGLISH = "english"
-    """Ascending open bids (多次报价), soft close."""
+VERSION = 2
+"""Of the document that `Terms.public` writes; terms of version 1 keep their own text, and so their hash."""
 
 
 class OrganiserType(enum.StrEnum):
@@ -45,16 +42,31 @@ class SoleBidderRule(enum.StrEnum):
     PASS_IN = "pass_in"  # noqa: S105
 
 
+class CapRule(enum.StrEnum):
+    """What follows when a bid reaches the cap (封顶价)."""
+
+    LEAD = "lead"
+    """The first to reach it leads until the end; only a holder of priority may still match."""
+    CLOSE = "close"
+    """The first to reach it has the lot, at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Everything that decides a lot, besides the bids.
 
+    `format` names a module of `auctions.rules.formats`; `params` are that format's own, checked by it.
     `steps` is a table of (from price, step), ascending, starting at 0; one row is a fixed step.
     `max_steps` bounds how many steps one bid may jump (a guard against a slipped zero).
     A valid bid with `window_s` or less to go moves the end to its receipt + `extension_s`, never past
     `hard_end`. The close is decided no earlier than `ingress_margin_ms` after the end. A lot that could
     not be closed within `outage_grace_s` of its end was out of reach for its bidders too: it is
-    extended by `outage_extension_s` instead of closed.
+    extended by `outage_extension_s` instead of closed. The organiser may extend by hand too, with a
+    reason, `hand_extensions` times by `hand_extension_s`.
+
+    `cover_bp` is the share of an amount, or of a maximum (委托最高价), that the bidder's deposit must
+    cover when it is accepted; None asks for no more than the deposit itself. With `ends_together` an
+    extended lot takes the other open lots of its sale (专场) along.
     """
 
     start_fen: int
@@ -62,7 +74,8 @@ class Terms:
     opens_at: dt.datetime
     ends_at: dt.datetime
     seller_organisation_id: int
-    format: Format = Format.ENGLISH
+    format: str = "english"
+    params: Mapping[str, Any] = field(default_factory=dict)
     currency: str = "CNY"
     reserve_fen: int | None = None
     reserve_nonce: str = ""
@@ -80,6 +93,17 @@ class Terms:
     ingress_margin_ms: int = 500
     outage_grace_s: int = 60
     outage_extension_s: int = 300
+    cap_rule: CapRule = CapRule.LEAD
+    maxima: bool = True
+    """Whether a bidder may leave a maximum, from which the market bids (委托出价)."""
+    cover_bp: int | None = None
+    hand_extension_s: int = 0
+    hand_extensions: int = 0
+    sale_id: int | None = None
+    ends_together: bool = False
+    previous_lot_id: int | None = None
+    """The lot that this one offers again."""
+    version: int = VERSION
 
     @property
     def ingress_margin(self) -> dt.timedelta:
@@ -127,9 +151,9 @@ class Terms:
 
     def private(self) -> dict[str, Any]:
         """The terms as stored, reserve and all. Never leaves the server before the close."""
-        return {
-            "v": 1,
-            "format": self.format.value,
+        value: dict[str, Any] = {
+            "v": self.version,
+            "format": self.format,
             "currency": self.currency,
             "start_fen": self.start_fen,
             "steps": [list(row) for row in self.steps],
@@ -153,12 +177,24 @@ class Terms:
             "outage_grace_s": self.outage_grace_s,
             "outage_extension_s": self.outage_extension_s,
         }
+        if self.version > 1:
+            value["params"] = dict(self.params)
+            value["cap_rule"] = self.cap_rule.value
+            value["maxima"] = self.maxima
+            value["cover_bp"] = self.cover_bp
+            value["hand_extension_s"] = self.hand_extension_s
+            value["hand_extensions"] = self.hand_extensions
+            value["sale_id"] = self.sale_id
+            value["ends_together"] = self.ends_together
+            value["previous_lot_id"] = self.previous_lot_id
+        return value
 
     @staticmethod
     def from_private(value: Mapping[str, Any]) -> Terms:
         """The terms that `private` wrote."""
         return Terms(
-            format=Format(value["format"]),
+            format=value["format"],
+            params=value.get("params", {}),
             currency=value["currency"],
             start_fen=value["start_fen"],
             steps=tuple((row[0], row[1]) for row in value["steps"]),
@@ -181,10 +217,21 @@ class Terms:
             ingress_margin_ms=value["ingress_margin_ms"],
             outage_grace_s=value["outage_grace_s"],
             outage_extension_s=value["outage_extension_s"],
+            cap_rule=CapRule(value.get("cap_rule", CapRule.LEAD.value)),
+            maxima=value.get("maxima", False),
+            cover_bp=value.get("cover_bp"),
+            hand_extension_s=value.get("hand_extension_s", 0),
+            hand_extensions=value.get("hand_extensions", 0),
+            sale_id=value.get("sale_id"),
+            ends_together=value.get("ends_together", False),
+            previous_lot_id=value.get("previous_lot_id"),
+            version=value["v"],
         )
 
     def problems(self, now: dt.datetime | None = None) -> list[Problem]:
-        """What is wrong with the terms; with `now`, also that they cannot be published any more."""
+        """What is wrong with what all formats share; with `now`, also that it is too late to publish.
+
+        `auctions.rules.formats.problems` adds the format's own."""
         found: list[Problem] = []
 
         def wrong(field: str, code: str, **params: Any) -> None:
@@ -226,6 +273,18 @@ class Terms:
             wrong("outage_grace_s", "out_of_range", low=10, high=86_400)
         if self.outage_extension_s < 60:
             wrong("outage_extension_s", "out_of_range", low=60, high=86_400)
+        if self.cover_bp is not None and not 0 < self.cover_bp <= 10_000:
+            wrong("cover_bp", "out_of_range", low=1, high=10_000)
+        if self.cover_bp is not None and self.deposit_fen * 10_000 < self.start_fen * self.cover_bp:
+            wrong(
+                "deposit_fen",
+                "deposit_does_not_cover_start",
+                least_fen=-(-self.start_fen * self.cover_bp // 10_000),
+            )
+        if not 0 <= self.hand_extensions <= 20:
+            wrong("hand_extensions", "out_of_range", low=0, high=20)
+        if self.hand_extensions and not 60 <= self.hand_extension_s <= 86_400:
+            wrong("hand_extension_s", "out_of_range", low=60, high=86_400)
         if self.currency != "CNY":
             wrong("currency", "unknown_currency")
         if now is not None and self.opens_at <= now:
