@@ -14,9 +14,10 @@ from auctions import protocol
 from auctions.journal import Entry
 from auctions.models import JournalEntry, Lot
 from auctions.rules.events import Kind
-from auctions.rules.formats import DEFAULT, minimum_after
+from auctions.rules.formats import minimum_after
 from auctions.rules.state import LotState
 from auctions.rules.terms import Terms
+from market.clock import as_utc
 from market.db import Session, t
 from market.errors import NotFound
 
@@ -81,33 +82,21 @@ def room_state(session: Session, lot_id: int) -> RoomState:
     closed = latest(session, lot_id, [Kind.CLOSED], row.head_seq)
     price = fold["price_fen"]
     view = {
-        "v": protocol.VERSION,
-        "lot_id": lot_id,
-        "title": row.title,
-        "format": terms.format,
-        "params": dict(terms.params),
+        **protocol.start_view(lot_id, row.title, terms),
         "state": fold["state"],
-        "currency": terms.currency,
-        "start_fen": terms.start_fen,
         "price_fen": price,
         "leader": fold["leader"],
         "bid_count": fold["bid_count"],
         "next_fen": minimum_after(terms, price),
         "step_fen": terms.step(terms.start_fen if price is None else price),
-        "cap_fen": terms.cap_fen,
-        "maxima": terms.maxima and terms.format == DEFAULT,
         "lead_detail": standing.get("detail", {}) if standing else {},
         "opens_at": fold["opens_at"],
         "ends_at": fold["ends_at"],
         "hard_end": fold["hard_end"],
-        "window_s": terms.window_s,
-        "extension_s": terms.extension_s,
-        "has_reserve": terms.has_reserve,
         "bidders_admitted": len(fold["admitted"]),
         "recent": recent,
         "notice": notice,
         "outcome": protocol.outcome(closed) if closed else None,
-        "terms_hash": row.terms_hash,
     }
     return RoomState(lot_id, epoch(row.terms_hash), row.head_seq, row.head_hash, view, terms)
 
@@ -145,6 +134,14 @@ def entries_after(session: Session, lot_id: int, seq: int, limit: int = 500) -> 
         .limit(limit)
     )
     return [Entry(*row, json.loads(row.body)) for row in rows]
+
+
+def database_time(session: Session) -> dt.datetime | None:
+    """The clock of the database's machine; None where that is the asker's own (SQLite)."""
+    if session.get_bind().dialect.name == "sqlite":
+        return None
+    at: dt.datetime = session.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    return as_utc(at)
 
 
 def heads(session: Session, lot_ids: Collection[int]) -> dict[int, int]:

@@ -70,7 +70,7 @@ async def place_bid(
     send the same id again. Reads nothing from the database itself. The amount is in fen; `act` and
     `extra` are what the lot's format asks for (`auctions.rules.formats`).
     """
-    received_at = services.clock.now()
+    received_at = services.writer.clock.now()
     if not actor.is_signed_in:
         raise SignInRequired(action=Action.BID_PLACE.value)
     organisations = actor.organisations_for(Action.BID_PLACE)

@@ -26,7 +26,10 @@ SHORTEST_S = 0.01
 
 
 class Timekeeper:
-    """Submits openings and closings. `tick` may be called directly by tests."""
+    """Submits openings and closings, and has the clock looked at. `tick` may be called directly by tests.
+
+    `witness` tells another time than the machine's; by default the database's, where it has its own.
+    """
 
     def __init__(
         self,
@@ -36,12 +39,14 @@ class Timekeeper:
         *,
         look_s: float = LOOK_S,
         on_trouble: Callable[[str, BaseException], None] | None = None,
+        witness: Callable[[], dt.datetime | None] | None = None,
     ) -> None:
         self._db = db
         self._clock = clock
         self._writer = writer
         self._look_s = look_s
         self._on_trouble = on_trouble or (lambda _code, _error: None)
+        self._witness = witness
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="auction-timekeeper", daemon=True)
 
@@ -64,6 +69,8 @@ class Timekeeper:
         """Submit a command for every lot that is due now; the answers to come. Raises what the
         database raises."""
         with self._db.read() as session:
+            self._writer.clock.compare(self._witness or (lambda: reads.database_time(session)))
+            self._writer.watch_clock()
             due = reads.due(session, self._clock.now())
         answers = []
         for item in due:

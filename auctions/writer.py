@@ -11,8 +11,10 @@ published before its commit (R6).
 - A commit whose outcome is not known is answered OutcomeUnknown: the same bid id, sent again, is
   answered from the record or decided afresh. No client is ever told "no" for a bid that counted.
 - `stop` drains: whatever was accepted into the queue is answered.
-- The clock is watched. When it jumps by more than a second, against itself or against a lot's journal,
-  closings stand still and the alarm rings until it is trusted again; bids go on, in the lot's own time.
+- The clock is guarded (`market.clock.GuardedClock`). When it is off by more than a second, against the time
+  that has passed, the database's clock or a lot's journal, closings stand still and the alarm rings
+  until it is right again or an operator trusts it. Bids go on and are stamped and judged by the steady
+  time: nobody is late because a clock was set, and nobody gets in after the true end.
 
 Threads: `submit` and `ask` may be called from any; everything else runs on the writer's own. Deposits
 and whatever else must happen with the end of a lot hang on `on_closed`, called inside the transaction.
@@ -44,7 +46,7 @@ from auctions.rules.canonical import canonical, digest, iso
 from auctions.rules.commands import Close, Command, ExtendTogether, PlaceBid
 from auctions.rules.refusal import Refusal, RefusalCode
 from auctions.rules.state import BIDDING, LotState
-from market.clock import Clock
+from market.clock import Clock, GuardedClock
 from market.db import Database, t
 
 ANSWER = t(BidAnswer)
@@ -55,8 +57,8 @@ OnClosed = Callable[[Connection, int, journal.Outcome, dt.datetime], None]
 (sold, passed in, withdrawn, cancelled) and for a default. It may write; it must not commit or wait."""
 
 Alarm = Callable[[str, dict[str, Any]], None]
-"""(code, detail): clock_jumped, clock_trusted, clock_behind_journal, command_failed, commit_unknown,
-database_unreachable. From the writer's thread; must not block."""
+"""(code, detail): clock_jumped, clock_apart, clock_trusted, clock_behind_journal, command_failed,
+commit_unknown, database_unreachable. From the writer's or the timekeeper's thread; must not block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class _NotBegun(Exception):
 
 
 class Writer:
-    """See the module. `monotonic` (say, `time.monotonic`) lets it see the clock jump forwards too."""
+    """See the module. `monotonic` (`market.clock.elapsed`) guards a clock that is not guarded already."""
 
     def __init__(
         self,
@@ -120,13 +122,13 @@ class Writer:
         max_batch: int = 256,
     ) -> None:
         self._db = db
-        self._clock = clock
+        self.clock = clock if isinstance(clock, GuardedClock) else GuardedClock(clock, monotonic)
+        """The time that commands are judged by; whoever stamps a bid's arrival uses it too."""
         self._signer = signer
         self._bus = bus
         self._on_closed = on_closed
         self._on_alarm = on_alarm or (lambda _code, _detail: None)
         self._on_batch = on_batch or (lambda _batch: None)
-        self._guard = ClockGuard(clock, monotonic)
         self._max_batch = max_batch
         self._queue: queue.Queue[_Job | None] = queue.Queue(max_waiting)
         self._gate = threading.Lock()
@@ -156,7 +158,7 @@ class Writer:
     @property
     def closings_paused(self) -> bool:
         """Whether the clock is distrusted at present."""
-        return not self._guard.trusted
+        return not self.clock.trusted
 
     @property
     def alive(self) -> bool:
@@ -165,7 +167,12 @@ class Writer:
 
     def trust_clock(self) -> None:
         """An operator's word that the clock is right as it is now: closings go on."""
-        self._guard.accept()
+        self.clock.accept()
+
+    def watch_clock(self) -> None:
+        """Ring for what has changed about the clock. Called often, also while nothing is asked of any lot."""
+        for code, detail in self.clock.changes():
+            self._on_alarm(code, detail)
 
     def submit(self, command: Command) -> Future[Answer]:
         """Queue a command; its future gets an Answer, or raises OutcomeUnknown or CommandFailed.
@@ -261,9 +268,8 @@ class Writer:
             job.result = failure
 
     def _transact(self, jobs: list[_Job]) -> list[LotNews]:
-        clock, changed = self._guard.read()
-        if changed is not None:
-            self._on_alarm(changed, {"offset_s": self._guard.offset_s})
+        self.watch_clock()
+        clock = self.clock.now()
         try:
             manager = self._db.connect_for_writing()
             connection = manager.__enter__()
@@ -367,7 +373,7 @@ class Writer:
         return news
 
     def _distrusts(self, head: journal.Head, clock: dt.datetime) -> bool:
-        if not self._guard.trusted:
+        if not self.clock.trusted:
             return True
         if head.lot.last_at is not None and head.lot.last_at - clock > JUMP:
             self._on_alarm("clock_behind_journal", {"lot_id": head.lot.lot_id, "clock": clock.isoformat()})
@@ -553,64 +559,3 @@ def _news(
         frame = event_frame(terms, entry.lot_id, entry.seq, entry.hash, entry.data, clock)
         frames[entry.lot_id].append((entry.seq, entry.hash, frame))
     return [LotNews(lot_id, tuple(items)) for lot_id, items in frames.items()]
-
-
-class ClockGuard:
-    """Watches a clock: against its own past, and against a monotonic one where there is one.
-
-    A jump of more than a second makes it distrusted. It is trusted again when it is back where it
-    should be, when the new offset has held for `settle_s` (a deliberate setting of the clock), or when
-    an operator accepts it. Slow drift, as time servers make it, is followed.
-    """
-
-    def __init__(
-        self, clock: Clock, monotonic: Callable[[], float] | None = None, *, settle_s: float = 30.0
-    ) -> None:
-        self._clock = clock
-        self._monotonic = monotonic
-        self._settle_s = settle_s
-        self._high: dt.datetime | None = None
-        self._base: float | None = None
-        self._moved: tuple[float, float] | None = None
-        self.trusted = True
-        self.offset_s = 0.0
-        self._accept = False
-
-    def accept(self) -> None:
-        """Trust the clock as it is, from the next reading on. Any thread."""
-        self._accept = True
-
-    def read(self) -> tuple[dt.datetime, str | None]:
-        """The clock, and `clock_jumped` or `clock_trusted` when that has just changed."""
-        now = self._clock.now()
-        if self._accept:
-            self._accept = False
-            self._high, self._base, self._moved = now, None, None
-        was = self.trusted
-        self.trusted = self._judge(now)
-        if self.trusted and (self._high is None or now > self._high):
-            self._high = now
-        if was == self.trusted:
-            return now, None
-        return now, "clock_trusted" if self.trusted else "clock_jumped"
-
-    def _judge(self, now: dt.datetime) -> bool:
-        if self._monotonic is None:
-            behind = dt.timedelta(0) if self._high is None else self._high - now
-            self.offset_s = -behind.total_seconds()
-            return behind <= JUMP
-        tick = self._monotonic()
-        offset = now.timestamp() - tick
-        if self._base is None:
-            self._base = offset
-        self.offset_s = offset - self._base
-        if abs(self.offset_s) <= JUMP.total_seconds():
-            self._base, self._moved = offset, None
-            return True
-        if self._moved is None or abs(offset - self._moved[0]) > JUMP.total_seconds():
-            self._moved = (offset, tick)
-            return False
-        if tick - self._moved[1] >= self._settle_s:
-            self._base, self._moved = offset, None
-            return True
-        return False

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import datetime as dt
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,7 +25,7 @@ from auctions.redis_bus import RedisBus
 from auctions.room import Services
 from auctions.timekeeper import Timekeeper
 from auctions.writer import Writer
-from market.clock import Clock, SystemClock
+from market.clock import Clock, GuardedClock, SystemClock, elapsed
 from market.db import Database
 from market.files.store import DiskStore, FileStore
 from market.payments.gateway import Gateway, OfflineGateway, SimulatedGateway
@@ -119,20 +118,23 @@ def build(
     settings: Settings,
     *,
     clock: Clock | None = None,
-    monotonic: Callable[[], float] | None = time.monotonic,
+    monotonic: Callable[[], float] | None = None,
     db: Database | None = None,
     mailer: Mailer | None = None,
     index: SearchIndex | None = None,
 ) -> Parts:
-    """Join the parts that settings name. Opens no socket and starts no thread."""
+    """Join the parts that settings name. Opens no socket and starts no thread.
+
+    A given clock is guarded by `monotonic` only; the machine's is guarded against being set.
+    """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    clock = clock or SystemClock()
+    clock = GuardedClock(SystemClock(), elapsed) if clock is None else GuardedClock(clock, monotonic)
     db = db or Database(settings.database_address)
     redis = settings.redis_url.get_secret_value() if settings.redis_url else None
     gateway: Gateway = SimulatedGateway() if settings.payments == "simulated" else OfflineGateway()
     signer = Signer(settings.signing_key_bytes())
     bus: Bus = RedisBus(redis, on_trouble=trouble) if redis else LocalBus()
-    writer = Writer(db, clock, signer, bus, on_closed=leave_settlement, on_alarm=alarm, monotonic=monotonic)
+    writer = Writer(db, clock, signer, bus, on_closed=leave_settlement, on_alarm=alarm)
     hub = Hub(db, bus, clock, on_trouble=trouble)
     return Parts(
         settings=settings,
