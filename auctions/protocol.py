@@ -17,9 +17,9 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from auctions.rules.canonical import canonical, iso
+from auctions.rules.canonical import canonical, iso, maybe_iso
 from auctions.rules.events import Kind
-from auctions.rules.formats import minimum_after
+from auctions.rules.formats import DEFAULT, minimum_after
 from auctions.rules.state import LotState
 from auctions.rules.terms import Terms
 from market.money import MAX_FEN
@@ -326,6 +326,39 @@ def bundle(frames: Sequence[str]) -> str:
     if len(frames) == 1:
         return frames[0]
     return f'{{"v":{VERSION},"type":"events","events":[{",".join(frames)}]}}'
+
+
+def start_view(lot_id: int, title: str, terms: Terms) -> dict[str, Any]:
+    """The lot view before the first entry: what `project` makes every later one from."""
+    return {
+        "v": VERSION,
+        "lot_id": lot_id,
+        "title": title,
+        "format": terms.format,
+        "params": dict(terms.params),
+        "state": LotState.DRAFT.value,
+        "currency": terms.currency,
+        "start_fen": terms.start_fen,
+        "price_fen": None,
+        "leader": None,
+        "bid_count": 0,
+        "next_fen": minimum_after(terms, None),
+        "step_fen": terms.step(terms.start_fen),
+        "cap_fen": terms.cap_fen,
+        "maxima": terms.maxima and terms.format == DEFAULT,
+        "lead_detail": {},
+        "opens_at": iso(terms.opens_at),
+        "ends_at": iso(terms.ends_at),
+        "hard_end": maybe_iso(terms.hard_end),
+        "window_s": terms.window_s,
+        "extension_s": terms.extension_s,
+        "has_reserve": terms.has_reserve,
+        "bidders_admitted": 0,
+        "recent": [],
+        "notice": None,
+        "outcome": None,
+        "terms_hash": terms.hash(),
+    }
 
 
 def project(view: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
