@@ -1,6 +1,6 @@
 """Imports every table of this room, so that the metadata is whole (migrations, tests)."""
 
-from market import audit, dirty, inbox, work
+from market import alarms, audit, dirty, inbox, work
 from market.deals import models as deals
 from market.demands import models as demands
 from market.enquiries import models as enquiries
@@ -13,6 +13,7 @@ from market.statistics import models as statistics
 from market.taxonomy import models as taxonomy
 
 __all__ = [
+    "alarms",
     "audit",
     "deals",
     "demands",

@@ -26,7 +26,7 @@ from market.clock import SHANGHAI, local_date
 from market.db import Session
 from market.errors import MarketError
 from market.money import FEN_PER_WAN, FEN_PER_YI, FEN_PER_YUAN, yuan
-from market.permissions import VISITOR, Actor
+from market.permissions import VISITOR, Action, Actor
 from web import i18n, menu
 from web.errors import FieldProblem, field_problems, language_of, status_of
 from web.forms import Form
@@ -192,6 +192,7 @@ class Page:
             "theme": theme if theme in ("auto", "light", "dark") else "auto",
             "menu": menu.build(self.actor, request.url.path, language),
             "demo": settings.demo,
+            "closings_paused": self.actor.can(Action.WORK_MANAGE) and self.parts.alarms.closings_paused,
             "simulated": settings.payments == "simulated",
             "market_name": settings.name if language == "zh-Hans" else settings.name_en,
             "flash": flash,

@@ -32,6 +32,7 @@ from market.payments.gateway import Gateway, OfflineGateway, SimulatedGateway
 from market.work import enqueue
 from matching.index import SearchIndex
 from matching.tantivy_index import TantivyIndex
+from web.alarms import AlarmBook
 from web.mail import ConsoleMailer, Mailer, SmtpMailer
 from web.settings import MailBackend, Settings
 
@@ -56,6 +57,7 @@ class Parts:
     hub: Hub
     timekeeper: Timekeeper
     room: Services
+    alarms: AlarmBook
 
     @property
     def public_key(self) -> str:
@@ -66,6 +68,7 @@ class Parts:
         """Start the live side of a serving process: rooms, the writer, the timekeeper."""
         await self.bus.start()
         await self.hub.start()
+        self.alarms.start()
         self.writer.start()
         self.timekeeper.start()
 
@@ -75,6 +78,7 @@ class Parts:
         await asyncio.to_thread(self.timekeeper.stop)
         if not await asyncio.to_thread(self.writer.stop):
             log.error("writer.not_drained", waiting=self.writer.waiting)
+        await asyncio.to_thread(self.alarms.stop)
         await self.hub.stop()
         await self.bus.stop()
 
@@ -82,11 +86,6 @@ class Parts:
         """Close the index and the database's connections."""
         self.index.close()
         self.db.dispose()
-
-
-def alarm(code: str, detail: dict[str, object]) -> None:
-    """What the auction writer rings: for whoever is on duty."""
-    log.error("auction.alarm", code=code, **detail)
 
 
 def trouble(code: str, error: BaseException | None = None) -> None:
@@ -134,7 +133,9 @@ def build(
     gateway: Gateway = SimulatedGateway() if settings.payments == "simulated" else OfflineGateway()
     signer = Signer(settings.signing_key_bytes())
     bus: Bus = RedisBus(redis, on_trouble=trouble) if redis else LocalBus()
-    writer = Writer(db, clock, signer, bus, on_closed=leave_settlement, on_alarm=alarm)
+    book = AlarmBook(db, clock)
+    writer = Writer(db, clock, signer, bus, on_closed=leave_settlement, on_alarm=book.ring)
+    book.trusted, book.trust = lambda: not writer.closings_paused, writer.trust_clock
     hub = Hub(db, bus, clock, on_trouble=trouble)
     return Parts(
         settings=settings,
@@ -151,4 +152,5 @@ def build(
         hub=hub,
         timekeeper=Timekeeper(db, clock, writer, on_trouble=trouble),
         room=Services(db, clock, writer, hub),
+        alarms=book,
     )

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from web.routes import (
     account,
     admin,
+    alarms,
     attachments,
     auth,
     contracts,
@@ -62,6 +63,7 @@ PAGES: list[APIRouter] = [
     enquiries.router,
     exchange.router,
     health.router,
+    alarms.router,
     help_pages.router,
     listings.router,
     organisations.router,

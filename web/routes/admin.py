@@ -113,6 +113,7 @@ _TABS: tuple[tuple[str, str, Action], ...] = (
     ("/admin/people", "admin.people", Action.PEOPLE_MANAGE),
     ("/admin/industries", "admin.industries", Action.TAXONOMY_EDIT),
     ("/admin/work", "admin.work", Action.WORK_MANAGE),
+    ("/admin/alarms", "admin.alarms", Action.WORK_MANAGE),
     ("/admin/audit", "admin.audit", Action.AUDIT_READ),
 )
 
