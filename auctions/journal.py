@@ -9,9 +9,11 @@ transaction itself. `lock` refuses a missing row by leaving it out; nothing is e
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -27,7 +29,7 @@ from auctions.rules.evolve import evolve
 from auctions.rules.refusal import Refusal, RefusalCode
 from auctions.rules.state import BIDDING, ENDED, Lot, LotState
 from auctions.rules.terms import Terms
-from market.db import Session, for_update, t
+from market.db import Inserter, Session, for_update, json_rows, t
 
 LOT, ENTRY, ADMISSION = t(LotRow), t(JournalEntry), t(Admission)
 
@@ -36,8 +38,7 @@ class TermsTampered(RuntimeError):
     """A lot's stored terms do not match its journal's genesis: somebody changed the row by hand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One journal entry. `body` is the stored text, `data` the same parsed."""
 
     lot_id: int
@@ -61,6 +62,8 @@ class Head:
     lot: Lot
     hash: str
     title: str = ""
+    genesis: str = ""
+    """The hash of the terms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +103,36 @@ def lock(connection: Connection, lot_ids: Collection[int]) -> dict[int, Head]:
 
     Raises TermsTampered when a published lot's terms are no longer those that were hashed.
     """
-    c = LOT.c
-    statement = (
-        sa.select(c.id, c.title, c.terms, c.terms_hash, c.fold, c.head_hash)
-        .where(c.id.in_(sorted(set(lot_ids))))
-        .order_by(c.id)
-    )
     heads: dict[int, Head] = {}
-    for row in connection.execute(for_update(statement, connection)):
-        terms = Terms.from_private(row.terms)
-        genesis = terms.hash()
+    statement = for_update(_HEADS, connection)
+    for row in connection.execute(statement, {"ids": sorted(set(lot_ids))}).all():
+        terms, genesis = _terms(row.terms)
         if row.terms_hash and row.terms_hash != genesis:
             raise TermsTampered(row.id)
         lot = Lot.from_fold(row.id, terms, row.fold)
-        heads[row.id] = Head(lot, row.head_hash or genesis, row.title)
+        heads[row.id] = Head(lot, row.head_hash or genesis, row.title, genesis)
     return heads
+
+
+_HEADS = (
+    sa.select(
+        LOT.c.id,
+        LOT.c.title,
+        sa.cast(LOT.c.terms, sa.Text).label("terms"),
+        LOT.c.terms_hash,
+        LOT.c.fold,
+        LOT.c.head_hash,
+    )
+    .where(LOT.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(LOT.c.id)
+)
+
+
+@functools.lru_cache(256)
+def _terms(text: str) -> tuple[Terms, str]:
+    """Terms as stored, and their hash: both follow from the text, so a changed row is hashed anew."""
+    terms = Terms.from_private(json.loads(text))
+    return terms, terms.hash()
 
 
 def standings(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standing]:
@@ -122,16 +140,20 @@ def standings(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[t
     wanted = set(keys)
     if not wanted:
         return {}
-    c = ADMISSION.c
-    rows = connection.execute(
-        sa.select(c.lot_id, c.person_id, c.alias, c.organisation_id).where(
-            c.lot_id.in_(sorted({lot for lot, _ in wanted})),
-            c.person_id.in_(sorted({person for _, person in wanted})),
-            c.state == AdmissionState.ADMITTED.value,
-            c.alias.is_not(None),
-        )
-    )
+    asked = canonical([{"lot": lot, "person": person} for lot, person in wanted])
+    rows = connection.execute(_standings(connection.dialect.name), {"asked": asked}).all()
     return {(row.lot_id, row.person_id): Standing(row.alias, row.organisation_id) for row in rows}
+
+
+@functools.cache
+def _standings(dialect: str) -> sa.Select[Any]:
+    c = ADMISSION.c
+    asked = json_rows(dialect, {"lot": sa.BigInteger, "person": sa.BigInteger}, "asked")
+    return (
+        sa.select(c.lot_id, c.person_id, c.alias, c.organisation_id)
+        .join(asked, sa.and_(c.lot_id == asked.c.lot, c.person_id == asked.c.person))
+        .where(c.state == AdmissionState.ADMITTED.value, c.alias.is_not(None))
+    )
 
 
 def siblings(connection: Connection, sale_id: int, lot_id: int) -> list[tuple[int, dt.datetime]]:
@@ -158,7 +180,7 @@ def step(head: Head, command: Command, clock: dt.datetime) -> Step | Refusal:
         entry = _entry(lot, event, now, prev, command.person_id, client_id)
         entries.append(entry)
         prev = entry.hash
-    return Step(Head(lot, prev, head.title), tuple(entries))
+    return Step(Head(lot, prev, head.title, head.genesis), tuple(entries))
 
 
 def _entry(
@@ -217,30 +239,17 @@ _UPDATE = (
 )
 
 
+_DATA = Entry._fields.index("data")
+_INSERTER = Inserter(ENTRY, [name for name in Entry._fields if name != "data"])
+
+
 def store(
     connection: Connection, heads: Collection[Head], entries: Sequence[Entry]
 ) -> list[tuple[int, Outcome]]:
     """Write entries and the heads they led to; returns the lots that ended by them, with outcomes."""
     if not entries:
         return []
-    connection.execute(
-        sa.insert(ENTRY),
-        [
-            {
-                "lot_id": entry.lot_id,
-                "seq": entry.seq,
-                "kind": entry.kind,
-                "at": entry.at,
-                "body": entry.body,
-                "prev_hash": entry.prev_hash,
-                "hash": entry.hash,
-                "actor_person_id": entry.actor_person_id,
-                "client_bid_id": entry.client_bid_id,
-                "secret": entry.secret,
-            }
-            for entry in entries
-        ],
-    )
+    _INSERTER.insert(connection, [entry[:_DATA] + entry[_DATA + 1 :] for entry in entries])
     connection.execute(_UPDATE, [_columns(head) for head in heads])
     ended = []
     for entry in entries:
@@ -301,7 +310,7 @@ def _columns(head: Head) -> dict[str, Any]:
     return {
         "b_id": lot.lot_id,
         "b_state": lot.state.value,
-        "b_terms_hash": lot.terms.hash(),
+        "b_terms_hash": head.genesis,
         "b_fold": lot.fold(),
         "b_head_seq": lot.seq,
         "b_head_hash": head.hash,

@@ -28,28 +28,26 @@ import datetime as dt
 import queue
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from auctions import journal
+from auctions import answers, journal
+from auctions.answers import Answer
 from auctions.bus import Bus, LotNews
 from auctions.errors import Busy, CommandFailed, Draining, OutcomeUnknown
-from auctions.models import BidAnswer
 from auctions.protocol import event_frame
 from auctions.receipts import Signer
-from auctions.rules.canonical import canonical, digest, iso
 from auctions.rules.commands import Close, Command, ExtendTogether, PlaceBid
 from auctions.rules.refusal import Refusal, RefusalCode
 from auctions.rules.state import BIDDING, LotState
 from market.clock import Clock, GuardedClock
-from market.db import Database, t
+from market.db import Database
 
-ANSWER = t(BidAnswer)
 JUMP = dt.timedelta(seconds=1)
 
 OnClosed = Callable[[Connection, int, journal.Outcome, dt.datetime], None]
@@ -59,22 +57,6 @@ OnClosed = Callable[[Connection, int, journal.Outcome, dt.datetime], None]
 Alarm = Callable[[str, dict[str, Any]], None]
 """(code, detail): clock_jumped, clock_apart, clock_trusted, clock_behind_journal, command_failed,
 commit_unknown, database_unreachable. From the writer's or the timekeeper's thread; must not block."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a command came to. `seq` and `hash` are its last entry's, or for a refusal the head's seq
-    that made the rule apply and the head's hash. `receipt` is signed; only bids get one.
-    """
-
-    lot_id: int
-    accepted: bool
-    seq: int
-    hash: str
-    code: str | None = None
-    params: dict[str, Any] = field(default_factory=dict)
-    receipt: dict[str, Any] | None = None
-    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,26 +276,30 @@ class Writer:
             connection, ((bid.lot_id, bid.person_id) for bid in bids if bid.person_id is not None)
         )
         ends = {lot_id: head.lot.ends_at for lot_id, head in heads.items()}
-        known = _known_answers(connection, bids)
+        known = answers.known(
+            connection,
+            ((bid.lot_id, bid.person_id, bid.client_bid_id) for bid in bids if bid.person_id is not None),
+        )
         entries: list[journal.Entry] = []
         touched: dict[int, journal.Head] = {}
-        results: list[Answer] = []
-        signing: list[tuple[int, dict[str, Any]]] = []
-        record: dict[tuple[int, int, str], int] = {}
+        results: list[Answer | None] = []
+        verdicts: list[answers.Verdict] = []
+        copies: list[tuple[int, int]] = []
+        record: dict[answers.Key, int] = {}
         for place, job in enumerate(jobs):
             command = job.command
             head = heads.get(command.lot_id)
-            key: tuple[int, int, str] | None = None
+            key: answers.Key | None = None
             reused = False
+            results.append(None)
             if isinstance(command, PlaceBid) and command.person_id is not None:
                 key = (command.lot_id, command.person_id, command.client_bid_id)
                 if key in record and _same_bid(jobs[record[key]].command, command):
-                    results.append(replace(results[record[key]], repeated=True))
-                    signing.append((place, {"copy_of": record[key]}))
+                    copies.append((place, record[key]))
                     continue
                 earlier = known.get(key)
-                if earlier is not None and earlier.body_hash == _body_hash(command):
-                    results.append(_from_record(earlier))
+                if earlier is not None and earlier[0] == answers.body_hash(command):
+                    results[place] = earlier[1]
                     continue
                 reused = key in record or earlier is not None
                 command = _standing(held, command)
@@ -329,29 +315,33 @@ class Writer:
                 outcome = Refusal(RefusalCode.CLOSINGS_PAUSED, head.lot.seq)
             else:
                 outcome = journal.step(head, command, clock)
+            code: str | None = None
+            params: Mapping[str, Any] = {}
             if isinstance(outcome, Refusal):
-                answer = Answer(
-                    command.lot_id,
-                    False,
-                    outcome.seq,
-                    "" if head is None else head.hash,
-                    outcome.code.value,
-                    dict(outcome.params),
-                )
+                seq, hash_ = outcome.seq, "" if head is None else head.hash
+                code, params = outcome.code.value, outcome.params
             else:
                 heads[command.lot_id] = touched[command.lot_id] = outcome.head
                 entries += outcome.entries
                 # A bid is answered with its own entry, whatever the rules added after it.
                 own = outcome.entries[0 if isinstance(command, PlaceBid) else -1]
-                answer = Answer(command.lot_id, True, own.seq, own.hash)
-            results.append(answer)
-            if isinstance(command, PlaceBid):
-                signing.append((place, _content(command, answer, clock)))
-                if key is not None and head is not None and not reused:
-                    record[key] = place
-        self._sign(results, signing)
+                seq, hash_ = own.seq, own.hash
+            if not isinstance(command, PlaceBid):
+                results[place] = Answer(command.lot_id, code is None, seq, hash_, code, dict(params))
+                continue
+            kept = None if head is None or reused else key
+            if kept is not None:
+                record[kept] = place
+            verdicts.append(answers.Verdict(place, command, code is None, seq, hash_, code, params, kept))
+        receipts = self._signer.sign([verdict.content(clock) for verdict in verdicts])
+        for verdict, receipt in zip(verdicts, receipts, strict=True):
+            results[verdict.place] = verdict.answer(receipt)
+        for place, original in copies:
+            answer = results[original]
+            assert answer is not None
+            results[place] = replace(answer, repeated=True)
         ended = journal.store(connection, list(touched.values()), entries)
-        _store_answers(connection, jobs, results, record, clock)
+        answers.store(connection, verdicts, receipts, clock)
         if self._on_closed is not None:
             for lot_id, outcome_ in ended:
                 self._on_closed(connection, lot_id, outcome_, heads[lot_id].lot.last_at or clock)
@@ -379,15 +369,6 @@ class Writer:
             self._on_alarm("clock_behind_journal", {"lot_id": head.lot.lot_id, "clock": clock.isoformat()})
             return True
         return False
-
-    def _sign(self, results: list[Answer], signing: list[tuple[int, dict[str, Any]]]) -> None:
-        fresh = [(place, content) for place, content in signing if "copy_of" not in content]
-        receipts = self._signer.sign([content for _, content in fresh])
-        for (place, _), receipt in zip(fresh, receipts, strict=True):
-            results[place] = replace(results[place], receipt=receipt)
-        for place, content in signing:
-            if "copy_of" in content:
-                results[place] = replace(results[content["copy_of"]], repeated=True)
 
     def _acknowledge(self, jobs: Sequence[_Job]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = defaultdict(list)
@@ -455,99 +436,12 @@ def _followers(
     return told
 
 
-def _body_hash(bid: PlaceBid) -> str:
-    if bid.act == "bid" and not bid.extra:
-        return digest(f"{bid.amount_fen}")
-    return digest(canonical([bid.act, bid.amount_fen, dict(bid.extra)]))
-
-
 def _same_bid(one: Command, other: PlaceBid) -> bool:
     return isinstance(one, PlaceBid) and (one.act, one.amount_fen, one.extra) == (
         other.act,
         other.amount_fen,
         other.extra,
     )
-
-
-def _content(bid: PlaceBid, answer: Answer, clock: dt.datetime) -> dict[str, Any]:
-    return {
-        "v": 1,
-        "lot_id": bid.lot_id,
-        "client_bid_id": bid.client_bid_id,
-        "alias": bid.alias,
-        "act": bid.act,
-        "amount_fen": bid.amount_fen,
-        "extra": dict(bid.extra),
-        "received_at": iso(bid.received_at),
-        "accepted": answer.accepted,
-        "code": answer.code,
-        "params": answer.params,
-        "seq": answer.seq,
-        "hash": answer.hash,
-        "at": iso(clock),
-    }
-
-
-def _known_answers(connection: Connection, bids: Sequence[PlaceBid]) -> dict[tuple[int, int, str], Any]:
-    if not bids:
-        return {}
-    c = ANSWER.c
-    rows = connection.execute(
-        sa.select(c.lot_id, c.person_id, c.client_bid_id, c.body_hash, c.answer).where(
-            c.lot_id.in_(sorted({bid.lot_id for bid in bids})),
-            c.person_id.in_(sorted({bid.person_id for bid in bids if bid.person_id is not None})),
-            c.client_bid_id.in_(sorted({bid.client_bid_id for bid in bids})),
-        )
-    )
-    return {(row.lot_id, row.person_id, row.client_bid_id): row for row in rows}
-
-
-def _from_record(row: Any) -> Answer:
-    stored = row.answer
-    return Answer(
-        row.lot_id,
-        stored["accepted"],
-        stored["seq"],
-        stored["hash"],
-        stored["code"],
-        stored["params"],
-        stored["receipt"],
-        repeated=True,
-    )
-
-
-def _store_answers(
-    connection: Connection,
-    jobs: Sequence[_Job],
-    results: Sequence[Answer],
-    record: dict[tuple[int, int, str], int],
-    clock: dt.datetime,
-) -> None:
-    rows = []
-    for (lot_id, person_id, client_bid_id), place in record.items():
-        command, answer = jobs[place].command, results[place]
-        assert isinstance(command, PlaceBid)
-        rows.append(
-            {
-                "lot_id": lot_id,
-                "person_id": person_id,
-                "client_bid_id": client_bid_id,
-                "body_hash": _body_hash(command),
-                "accepted": answer.accepted,
-                "seq": answer.seq,
-                "answer": {
-                    "accepted": answer.accepted,
-                    "seq": answer.seq,
-                    "hash": answer.hash,
-                    "code": answer.code,
-                    "params": answer.params,
-                    "receipt": answer.receipt,
-                },
-                "at": clock,
-            }
-        )
-    if rows:
-        connection.execute(sa.insert(ANSWER), rows)
 
 
 def _news(

@@ -252,13 +252,13 @@ class Inserter:
         return list(zip(*columns, strict=True))
 
 
-def json_rows(dialect: Dialect, types: Mapping[str, Any], parameter: str = "rows") -> sa.FromClause:
+def json_rows(dialect: str, types: Mapping[str, Any], parameter: str = "rows") -> sa.FromClause:
     """A table made of a JSON array of objects, which is bound as text to `parameter`.
 
     For joining with many keys at once: one statement for any number of them.
     """
     given = sa.bindparam(parameter, type_=sa.Text)
-    if dialect.name == "postgresql":
+    if dialect == "postgresql":
         record = sa.func.jsonb_to_recordset(sa.cast(given, postgresql.JSONB))
         columns = [sa.column(name, kind) for name, kind in types.items()]
         return record.table_valued(*columns).render_derived(name=parameter, with_types=True)

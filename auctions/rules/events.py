@@ -268,14 +268,18 @@ _FIELDS: dict[Kind, tuple[tuple[str, Any, bool], ...]] = {
 }
 
 
+_PUBLIC: dict[Kind, tuple[tuple[str, bool], ...]] = {
+    kind: tuple((name, read is instant) for name, read, _ in _FIELDS[kind] if name not in cls.SECRET)
+    for kind, cls in EVENTS.items()
+}
+
+
 def to_data(event: Event) -> dict[str, Any]:
     """An event's own public fields as plain JSON values; `sealed` where it has a secret."""
     data: dict[str, Any] = {}
-    for name, _, _ in _FIELDS[event.kind]:
-        if name in event.SECRET:
-            continue
+    for name, is_instant in _PUBLIC[event.kind]:
         value = getattr(event, name)
-        data[name] = iso(value) if isinstance(value, dt.datetime) else value
+        data[name] = iso(value) if is_instant and value is not None else value
     secret = secret_of(event)
     if secret is not None:
         data["sealed"] = digest(secret)
@@ -284,8 +288,10 @@ def to_data(event: Event) -> dict[str, Any]:
 
 def secret_of(event: Event) -> str | None:
     """The canonical text of an event's secret fields; None where all of them are None."""
-    values = {name: getattr(event, name) for name in event.SECRET}
-    return canonical(values) if any(value is not None for value in values.values()) else None
+    for name in event.SECRET:
+        if getattr(event, name) is not None:
+            return canonical({name: getattr(event, name) for name in event.SECRET})
+    return None
 
 
 def from_data(kind: str, data: Mapping[str, Any], secret: Mapping[str, Any] | None = None) -> Event:

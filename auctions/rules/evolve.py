@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
@@ -20,7 +19,9 @@ def evolve(lot: Lot, event: e.Event, at: dt.datetime) -> Lot:
     changes["book"] = rules_of(lot).book_after(lot, event, seq)
     if "state" in changes and changes["state"] is not lot.state:
         changes["state_seq"] = seq
-    return replace(lot, seq=seq, last_at=at, **changes)
+    changes["seq"] = seq
+    changes["last_at"] = at
+    return lot.changed(changes)
 
 
 @singledispatch

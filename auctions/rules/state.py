@@ -52,7 +52,7 @@ ENDED = frozenset(
 """States that take no more bids, ever."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for `changed`
 class Lot:
     """A lot at a seq. Aliases only; who is behind them is not part of the fold.
 
@@ -94,6 +94,14 @@ class Lot:
     def draft(lot_id: int, terms: Terms) -> Lot:
         """A lot before its journal begins."""
         return Lot(lot_id, terms, opens_at=terms.opens_at, ends_at=terms.ends_at, hard_end=terms.hard_end)
+
+    def changed(self, changes: Mapping[str, Any]) -> Lot:
+        """The lot with some fields changed: `dataclasses.replace` at a fraction of the cost, for every bid."""
+        new = object.__new__(Lot)
+        fields = vars(new)
+        fields.update(vars(self))
+        fields.update(changes)
+        return new
 
     def fold(self) -> dict[str, Any]:
         """The state as plain JSON, without the terms; `from_fold` reads it back."""

@@ -42,7 +42,7 @@ class History:
     """A lot driven by commands; keeps its entries and who was admitted."""
 
     def __init__(self, terms: Terms = TERMS) -> None:
-        self.head = Head(Lot.draft(LOT, terms), terms.hash())
+        self.head = Head(Lot.draft(LOT, terms), terms.hash(), genesis=terms.hash())
         self.entries: list[Entry] = []
         self.openings: list[dict[str, Any]] = []
         self.clock = T0

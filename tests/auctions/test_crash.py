@@ -110,7 +110,7 @@ def killed(database: Database, kills: int) -> None:
     with database.read() as session:
         report = verify_lines(queries.export_journal(session, lot), contents)
         kept = {
-            (line.client_bid_id, actor.person_id): line.receipt["receipt"]
+            (line.client_bid_id, actor.person_id): line.receipt
             for actor in actors
             for line in queries.bid_answers(session, lot, actor.person_id or 0, 100_000)
         }

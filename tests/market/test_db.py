@@ -147,7 +147,7 @@ def test_rows_of_json_can_be_joined(database: Database, now: dt.datetime) -> Non
         for code in ("制", "b'\"\\", "unasked"):
             session.add(industry(code, now))
     with database.read() as session:
-        given = json_rows(session.connection().dialect, {"code": sa.Text, "n": sa.BigInteger})
+        given = json_rows(session.connection().dialect.name, {"code": sa.Text, "n": sa.BigInteger})
         found = session.execute(
             sa.select(t(Industry).c.code, given.c.n)
             .join(given, given.c.code == t(Industry).c.code)
