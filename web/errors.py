@@ -124,7 +124,7 @@ def problem(
     return Problem(body, status_code=status, headers=headers)
 
 
-def language_of(request: Request) -> str:
+def language_of(request: HTTPConnection) -> str:
     """The language of an answer."""
     return i18n.choose(
         request.query_params.get("lang") or request.cookies.get("lang"),
