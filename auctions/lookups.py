@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from auctions.models import Admission, AdmissionState, JournalEntry, Lot
+from auctions.models import Admission, AdmissionState, BidAnswer, JournalEntry, Lot
 from auctions.proof import Places
 from auctions.rules.events import Kind
 from auctions.rules.state import LotState
@@ -22,7 +22,7 @@ from market.db import Session, t
 from market.parties.models import Organisation
 
 LOT, ENTRY, ADMISSION, WATCH = t(Lot), t(JournalEntry), t(Admission), t(LotWatch)
-ORGANISATION = t(Organisation)
+ANSWER, ORGANISATION = t(BidAnswer), t(Organisation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +169,19 @@ class Turn:
 
 def turns(session: Session, since: dt.datetime) -> list[Turn]:
     """Where every lot stands that is open, comes, or ended after an instant. One statement."""
+    return _turns(session, sa.or_(LOT.c.closed_at.is_(None), LOT.c.closed_at >= since))
+
+
+def turn(session: Session, lot_id: int) -> Turn | None:
+    """Where a published lot stands. One statement."""
+    found = _turns(session, LOT.c.id == lot_id)
+    return found[0] if found else None
+
+
+def _turns(session: Session, *where: Any) -> list[Turn]:
     c = LOT.c
     rows = session.execute(
-        sa.select(c.id, c.state, c.fold, c.opens_at).where(
-            c.state != LotState.DRAFT.value, sa.or_(c.closed_at.is_(None), c.closed_at >= since)
-        )
+        sa.select(c.id, c.state, c.fold, c.opens_at).where(c.state != LotState.DRAFT.value, *where)
     )
     return [Turn(row.id, LotState(row.state), row.fold["state_seq"], row.opens_at) for row in rows]
 
@@ -196,3 +204,78 @@ def is_watching(session: Session, lot_id: int, person_id: int) -> bool:
     """Whether a person asked to be reminded of a lot. One statement."""
     statement = sa.select(WATCH.c.lot_id).where(WATCH.c.lot_id == lot_id, WATCH.c.person_id == person_id)
     return session.execute(statement).first() is not None
+
+
+def closing(session: Session, lot_id: int) -> Place | None:
+    """The entry that closed a lot with or without a sale. One statement."""
+    return last_of(session, lot_id, Kind.CLOSED)
+
+
+def answer(session: Session, lot_id: int, person_id: int, client_bid_id: str) -> Mapping[str, Any] | None:
+    """The stored answer to a person's own bid, receipt and all. One statement."""
+    c = ANSWER.c
+    statement = sa.select(c.answer).where(
+        c.lot_id == lot_id, c.person_id == person_id, c.client_bid_id == client_bid_id[:64]
+    )
+    found: Mapping[str, Any] | None = session.execute(statement).scalar_one_or_none()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a bidder came in, 1 the first. Amounts in fen; `gap_fen` is what was missing to the best."""
+
+    rank: int
+    bidders: int
+    last_fen: int
+    best_fen: int
+    gap_fen: int
+
+
+RANKED = frozenset({"english", "sealed"})
+"""Formats in which the higher amount is the better bid."""
+
+
+def standing(session: Session, lot_id: int, alias: int) -> Standing | None:
+    """Where a bidder of an ended lot came in by the last amount of each; None without one, or for a format
+    that amounts alone do not rank. One statement for the lot and one for every 500 entries read: from the
+    end, only as far back as needed to meet everybody who has bid.
+    """
+    c = LOT.c
+    row = session.execute(sa.select(c.terms, c.fold).where(c.id == lot_id)).one_or_none()
+    if row is None or row.terms["format"] not in RANKED:
+        return None
+    wanted = set(row.fold.get("bidders", []))
+    last: dict[int, int] = {}
+    for who, amount in _amounts(session, lot_id):
+        last.setdefault(who, amount)
+        if wanted and wanted <= last.keys():
+            break
+    if alias not in last:
+        return None
+    winner = row.fold.get("winner")
+    # Equal amounts: the later entry is the matching holder of priority, and comes first here.
+    order = sorted(last, key=lambda who: (who != winner, -last[who]))
+    best = last[order[0]]
+    return Standing(order.index(alias) + 1, len(last), last[alias], best, max(0, best - last[alias]))
+
+
+def _amounts(session: Session, lot_id: int) -> Iterator[tuple[int, int]]:
+    """(alias, amount) of accepted bids that name one, the latest first."""
+    c = ENTRY.c
+    before = 2**31 - 1
+    while True:
+        rows = session.execute(
+            sa.select(c.seq, c.body)
+            .where(c.lot_id == lot_id, c.kind == Kind.BID_ACCEPTED.value, c.seq < before)
+            .order_by(c.seq.desc())
+            .limit(500)
+        ).all()
+        for row in rows:
+            body = json.loads(row.body)
+            amount = body.get("amount_fen")
+            if isinstance(amount, int):
+                yield body["alias"], amount
+        if len(rows) < 500:
+            return
+        before = rows[-1].seq

@@ -198,24 +198,17 @@ def _same_bid(content: Mapping[str, Any], body: str) -> bool:
     )
 
 
-def check(lines: Iterable[str], opened: Sequence[Opened] = ()) -> Report:
-    """Check a journal as it streams, and the receipts (their findings grow) against it.
+def check(lines: Iterable[str], opened: Sequence[Opened] = ()) -> tuple[Report, Places]:
+    """Check a journal as it streams, noting what receipts cite of it; `judge` comes after.
 
     Never raises for what the lines hold; what breaks the checker itself is the violation `unreadable`.
     """
     places = Places()
-    contents = [one.content for one in opened if one.content is not None]
-    report = safely(places.passing(lines, contents))
-    for one in opened:
-        judge(one, places)
-    return report
-
-
-def safely(lines: Iterable[str]) -> Report:
-    """The checker's report. A file made to break it (a step of nothing, nesting without end) gets one too."""
+    lines = places.passing(lines, [one.content for one in opened if one.content is not None])
     try:
-        return verify_lines(lines)
+        return verify_lines(lines), places
     except (ArithmeticError, LookupError, RecursionError) as error:
+        # Made to break it: a step of nothing, nesting without end.
         report = Report()
         report.violations.append(Violation(0, "unreadable", type(error).__name__))
-        return report
+        return report, places

@@ -15,6 +15,7 @@ from starlette.types import Scope
 from web import answers, routes
 from web.figures import KeptFigures
 from web.matches import KeptPartners, RecentMatches
+from web.proofs import KeptReports
 from web.render import STATIC
 from web.security import Guard
 from web.sessions import KeepSeen
@@ -65,6 +66,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.recent_matches = RecentMatches()
     app.state.figures = KeptFigures()
     app.state.kept_partners = KeptPartners()
+    app.state.reports = KeptReports()
     answers.install(app)
     for router in routes.PAGES:
         for route in router.routes:

@@ -5,11 +5,9 @@ serve · worker · migrate · demo · import · export · reindex · verify · d
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import threading
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,10 +15,9 @@ from pydantic import SecretStr
 from rich.progress import Progress
 from rich.table import Table
 
-from web import cli_import, cli_user
+from web import cli_import, cli_user, cli_verify
 from web.cli_support import complaints, console, parts, refusals
 from web.cli_support import settings as read_settings
-from web.render import money
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_user.app, name="user")
 cli_import.register(app)
+cli_verify.register(app)
 
 
 @app.command()
@@ -112,66 +110,6 @@ def reindex() -> None:
 
         count = rebuild(joined.db, joined.index, tell)
     console.print(f"{count} documents indexed")
-
-
-@app.command()
-def verify(
-    journal: Annotated[
-        list[Path], typer.Argument(help="Exported journals (JSON Lines), as downloaded from a lot's page.")
-    ],
-    receipts: Annotated[
-        Path | None, typer.Option(help="Receipts (JSON Lines) that must be signed and in the journals.")
-    ] = None,
-    key: Annotated[str, typer.Option(help="The market's public key, base64, to check receipts with.")] = "",
-) -> None:
-    """Check auctions' exported journals with a program that shares no code with the engine."""
-    from auctions.verify import verify_lines
-
-    contents = _checked_receipts(receipts, key) if receipts is not None else []
-    bad = False
-    for path in journal:
-        lines = path.read_text(encoding="utf-8").split("\n")
-        report = verify_lines(lines)
-        if contents:  # which of them belong to this lot only the journal says
-            report = verify_lines(lines, [one for one in contents if one["lot_id"] == report.lot])
-        if report.violations:
-            bad = True
-            console.print(f"[red]{path}: {len(report.violations)} violations[/red]")
-            for violation in report.violations:
-                console.print(f"  {violation}")
-            continue
-        hammer = (
-            "" if report.hammer_fen is None else f", bidder {report.winner} at {money(report.hammer_fen)}"
-        )
-        console.print(
-            f"[green]{path}: sound[/green], {report.entries} entries, {report.bids} bids, "
-            f"{report.state}{hammer}, head {report.head_hash}"
-        )
-    raise typer.Exit(1 if bad else 0)
-
-
-def _checked_receipts(path: Path, key: str) -> list[dict[str, Any]]:
-    """The contents of accepted bids' receipts; ends the command when one is not signed by the key."""
-    from auctions import receipts as signed
-
-    try:
-        public = base64.b64decode(key, validate=True)
-    except ValueError:
-        public = b""
-    if len(public) != 32:
-        complaints.print(
-            "--key takes the market's public key: 32 bytes, base64 (shown on a lot's journal page)"
-        )
-        raise typer.Exit(2)
-    contents = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        content = signed.verify(json.loads(line), public) if line.strip() else None
-        if content is None:
-            complaints.print(f"[red]{path}:{number}: not a receipt signed by this key[/red]")
-            raise typer.Exit(1)
-        if content["accepted"]:
-            contents.append(content)
-    return contents
 
 
 @app.command()

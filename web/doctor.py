@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 import migrations
+from web import confirmations
 from web.wiring import Parts
 
 
@@ -33,6 +34,7 @@ def examine(parts: Parts) -> list[Check]:
             "rooms", type(parts.bus).__name__, True, lambda: "one process" if parts.db.is_sqlite else "ready"
         ),
         _ask("mail", type(parts.mailer).__name__, not parts.mailer.simulated, lambda: "ready"),
+        _ask("certificates", "typst", True, confirmations.font),
         _ask("payments", type(parts.gateway).__name__, not parts.gateway.simulated, lambda: "ready"),
     ]
 

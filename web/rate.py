@@ -28,6 +28,8 @@ RESETS = RateLimitItemPerHour(5, namespace="reset")
 RESETS_ADDRESS = RateLimitItemPerHour(50, namespace="reset-address")
 REGISTRATIONS = RateLimitItemPerHour(30, namespace="register")
 """Registrations from one address."""
+VERIFICATIONS = RateLimitItemPerMinute(60, WINDOW_MINUTES, namespace="verify")
+"""Files checked for one address."""
 
 
 def spend(parts: Parts, item: RateLimitItem, *who: str) -> None:

@@ -26,6 +26,9 @@ POLICY = "; ".join(
     )
 )  # fmt: skip
 
+EMBEDDED = "/embed/"
+"""Pages below may stand in anybody's frame: they show what is public, hold no form and know no one."""
+
 PLAIN_BYTES = 2 * 1024 * 1024
 """Largest request without files."""
 FILES_AT_ONCE = 5
@@ -88,6 +91,10 @@ class Guard:
         if settings.base_url.startswith("https://"):
             headers["strict-transport-security"] = "max-age=31536000"
         self.headers = headers
+        self.embedded = {name: value for name, value in headers.items() if name != "x-frame-options"}
+        self.embedded["content-security-policy"] = POLICY.replace(
+            "frame-ancestors 'none'", "frame-ancestors *"
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -100,7 +107,8 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
+                sent = self.embedded if scope["path"].startswith(EMBEDDED) else self.headers
+                for name, value in sent.items():
                     headers.setdefault(name, value)
                 if personal and not scope["path"].startswith("/static/"):
                     headers.setdefault("cache-control", "private, no-store")

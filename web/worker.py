@@ -7,7 +7,7 @@ from market.listings import service as listings
 from market.payments import settling
 from market.work import Handler
 from matching.indexer import Indexer
-from web import enquiry_work, importing, mailing, settlement
+from web import enquiry_work, importing, lot_mail, mailing, settlement
 from web.background import Background, every, work_loop
 from web.demo import renew
 from web.wiring import Parts
@@ -22,6 +22,7 @@ def handlers(parts: Parts) -> dict[str, Handler]:
         **mailing.handlers(parts),
         **enquiry_work.handlers(parts),
         **importing.handlers(parts),
+        **lot_mail.handlers(parts),
         settlement.KIND: settlement.handler(parts.db, parts.clock),
         settling.KIND: settling.handler(parts.db, parts.clock, parts.gateway),
     }
@@ -44,12 +45,13 @@ def housekeeping(parts: Parts) -> None:
 
 
 class Worker:
-    """The threads of background work: due work, the search index, housekeeping."""
+    """The threads of background work: due work, the search index, news of lots, housekeeping."""
 
     def __init__(self, parts: Parts) -> None:
         self._threads = [
             Background("work", work_loop(parts.db, handlers(parts), parts.clock)),
             Background("indexer", Indexer(parts.db, parts.index).run),
+            Background("lot mail", every(lot_mail.INTERVAL, lot_mail.Sweeper(parts))),
             Background("housekeeping", every(HOUSEKEEPING, lambda: housekeeping(parts))),
         ]
 

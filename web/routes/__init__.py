@@ -19,6 +19,8 @@ from web.routes import (
     home,
     listings,
     lot_console,
+    lot_proof,
+    lot_share,
     lots,
     organisations,
     preferences,
@@ -52,6 +54,8 @@ PAGES: list[APIRouter] = [
     search.router,
     # Before `lots`: their fixed paths would be taken for a lot's id.
     lot_console.router,
+    lot_proof.router,
+    lot_share.router,
     sockets.router,
     lots.router,
     statistics.router,

@@ -16,7 +16,8 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from auctions import queries, service
+from auctions import lookups, queries, service
+from auctions.lookups import Standing
 from auctions.models import AdmissionState
 from auctions.protocol import CLIENT_BID_ID
 from auctions.queries import AdmissionLine, JournalLine, LotCard, LotDetail
@@ -27,7 +28,7 @@ from market.errors import InvalidInput, NotFound, SignInRequired
 from market.money import MAX_FEN, parse_fen
 from market.payments import service as payments
 from market.payments.queries import DepositLine, deposit_of
-from market.permissions import Action, Membership
+from market.permissions import Action, Actor, Membership
 from web import i18n, refusals
 from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
 from web.forms import Form
@@ -132,6 +133,11 @@ class RoomPage:
     bidding: bool
     ended: bool
     watchers: int
+    base_url: str = ""
+    watching: bool = False
+    may_confirm: bool = False
+    placing: Standing | None = None
+    """Where the asker came in, once the lot has ended."""
     error: str = ""
     form: Form = field(default_factory=Form)
 
@@ -150,6 +156,12 @@ def _room_texts(language: str) -> dict[str, Any]:
     return texts
 
 
+def may_have_confirmation(actor: Actor, lot: LotDetail) -> bool:
+    """Whether somebody may have a lot's confirmation of sale: its parties, and those who hold it."""
+    parties = {lot.card.seller_organisation_id, lot.winner_organisation_id} - {None}
+    return bool(parties & actor.organisation_ids) or actor.can(Action.LOT_CONDUCT)
+
+
 def room_page(
     page: Page, lot_id: int, *, error: str = "", form: Form | None = None, status: int = 200
 ) -> Response:
@@ -162,9 +174,11 @@ def room_page(
                 raise NotFound
             return page.redirect(f"/lots/{lot_id}/edit")
         state = queries.room_state(session, lot_id)
-        admission = deposit = None
+        admission = deposit = placing = None
+        watching = False
         mine: list[int] = []
         if actor.person_id is not None:
+            watching = lookups.is_watching(session, lot_id, actor.person_id)
             admission = queries.my_admission(session, lot_id, actor.person_id)
             if admission is not None:
                 deposit = deposit_of(session, lot_id, admission.organisation_id)
@@ -173,6 +187,8 @@ def room_page(
                     for answer in queries.bid_answers(session, lot_id, actor.person_id, 20)
                     if answer.accepted
                 ]
+                if lot.card.state in ENDED and admission.alias is not None:
+                    placing = lookups.standing(session, lot_id, admission.alias)
         last = queries.journal_page(
             session, lot_id, after_seq=max(0, state.seq - JOURNAL_LIMIT), limit=JOURNAL_LIMIT
         )
@@ -216,6 +232,10 @@ def room_page(
         bidding=bidding,
         ended=lot.card.state in ENDED,
         watchers=page.parts.hub.watchers(lot_id),
+        base_url=page.parts.settings.base_url.rstrip("/"),
+        watching=watching,
+        may_confirm=lot.card.state is LotState.SOLD and may_have_confirmation(actor, lot),
+        placing=placing,
         error=error,
         form=form or Form(),
     )
@@ -338,6 +358,7 @@ class JournalPage:
     following: int | None
     public_key: str
     receipts: list[queries.BidAnswerLine]
+    ended: bool
 
 
 @router.get("/lots/{lot_id}/journal")
@@ -356,6 +377,7 @@ def show_journal(page: PageDep, session: ReadTx, lot_id: RowId, after: int = 0) 
             lines[-1].seq if lines and lines[-1].seq < lot.head_seq else None,
             page.parts.public_key,
             receipts,
+            lot.card.state in ENDED,
         ),
     )
 

@@ -1,0 +1,51 @@
+"""What the checker found about lots' journals, kept while the journals do not grow."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from auctions import proof, queries
+from auctions.verify import Report
+from market.db import Database
+
+MOST = 256
+"""Reports kept; one is small unless a journal is full of violations."""
+
+
+class KeptReports:
+    """The memory of one process; used from any thread. One journal is checked at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._working = threading.Lock()
+        self._reports: OrderedDict[tuple[int, str], Report] = OrderedDict()
+
+    def report(self, db: Database, lot_id: int, head_hash: str) -> Report:
+        """The report on a lot's journal whose head has this hash; the journal is streamed, never whole.
+
+        Raises NotFound.
+        """
+        found = self._kept(lot_id, head_hash)
+        if found is not None:
+            return found
+        with self._working:
+            found = self._kept(lot_id, head_hash)
+            if found is None:
+                with db.read() as session:
+                    found, _ = proof.check(queries.export_journal(session, lot_id))
+                self._keep(lot_id, found)
+        return found
+
+    def _kept(self, lot_id: int, head_hash: str) -> Report | None:
+        with self._lock:
+            found = self._reports.get((lot_id, head_hash))
+            if found is not None:
+                self._reports.move_to_end((lot_id, head_hash))
+            return found
+
+    def _keep(self, lot_id: int, report: Report) -> None:
+        with self._lock:
+            self._reports[lot_id, report.head_hash] = report
+            while len(self._reports) > MOST:
+                self._reports.popitem(last=False)
