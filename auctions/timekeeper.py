@@ -15,7 +15,7 @@ from concurrent.futures import Future
 
 from auctions import reads
 from auctions.rules.commands import Close, Command, Open, OpenRegistration
-from auctions.rules.state import BIDDING, LotState
+from auctions.rules.state import OPEN, LotState
 from auctions.writer import Answer, Writer
 from market.clock import Clock
 from market.db import Database
@@ -115,5 +115,5 @@ def _command(item: reads.Due) -> Command:
         return OpenRegistration(lot_id=item.lot_id)
     if item.state is LotState.REGISTRATION:
         return Open(lot_id=item.lot_id)
-    assert item.state in BIDDING
+    assert item.state in OPEN
     return Close(lot_id=item.lot_id)

@@ -10,6 +10,8 @@ import pytest
 from auctions import queries
 from auctions.bus import LocalBus
 from auctions.receipts import Signer
+from auctions.rules.commands import PlaceBid
+from auctions.rules.formats.sealed import seal
 from auctions.rules.state import LotState
 from auctions.timekeeper import Timekeeper
 from auctions.verify import verify_lines
@@ -98,3 +100,41 @@ def test_its_thread_closes_a_lot_by_the_real_clock(sqlite_database: Database, ke
     assert writer.stop(20)
     assert state(sqlite_database, lot) is LotState.PASSED_IN
     assert trouble == []
+
+
+def test_envelopes_are_opened_and_closed_on_time(database: Database, clock: FixedClock) -> None:
+    (lot,), ((bidder,),), _ = stage(database, bidders=1, format="sealed", params={"reveal_s": 60})
+    clock.set(OPENS)
+    writer = Writer(database, clock, Signer(b"1" * 32), LocalBus())
+    writer.start()
+    keeper = Timekeeper(database, clock, writer)
+
+    def moved() -> LotState:
+        for answer in keeper.tick():
+            assert answer.result(20).accepted
+        return state(database, lot)
+
+    def bid(number: int, amount: int | None, act: str, **extra: str) -> bool:
+        command = PlaceBid(
+            lot_id=lot,
+            person_id=bidder.person_id,
+            client_bid_id=f"envelope-{number}",
+            amount_fen=amount,
+            act=act,
+            extra=extra,
+            received_at=clock.now(),
+        )
+        return writer.submit(command).result(20).accepted
+
+    nonce = "7" * 32
+    assert moved() is LotState.LIVE
+    assert bid(1, None, "seal", commitment=seal(lot, 1, 1_234_500, nonce))
+    clock.set(ENDS + S)
+    assert moved() is LotState.REVEALING
+    assert not keeper.tick()
+    assert bid(2, 1_234_500, "open", nonce=nonce)
+    clock.advance(seconds=61)
+    assert moved() is LotState.SOLD
+    writer.stop()
+    with database.read() as session:
+        assert queries.lot_detail(session, lot).card.hammer_fen == 1_234_500

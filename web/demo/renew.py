@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from auctions import queries, service
 from auctions.models import Lot, LotInput, TermsInput
-from auctions.rules.state import BIDDING, STOPPED, UPCOMING
+from auctions.rules.state import OPEN, STOPPED, UPCOMING
 from market.clock import as_utc
 from market.db import Session, t
 from market.listings.models import ListingState, PricingMode, Result
@@ -33,7 +33,7 @@ def keep_fresh(parts: Parts) -> int:
     with parts.db.read() as session:
         if not is_loaded(session):
             return 0
-        lots, _ = queries.list_lots(session, states=BIDDING | STOPPED | UPCOMING, limit=100)
+        lots, _ = queries.list_lots(session, states=OPEN | STOPPED | UPCOMING, limit=100)
     open_ = any(lot.ends_at > now + SOON and lot.opens_at <= now + SOON for lot in lots)
     coming = any(lot.state in UPCOMING and lot.opens_at > now + SOON for lot in lots)
     wanted = ([] if open_ else [dt.timedelta(minutes=1)]) + ([] if coming else [dt.timedelta(days=1)])

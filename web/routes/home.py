@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from auctions import queries as lots
 from auctions.queries import LotCard
-from auctions.rules.state import BIDDING, STOPPED, UPCOMING
+from auctions.rules.state import OPEN, STOPPED, UPCOMING
 from market.clock import local_date
 from market.db import Session, t
 from market.deals.models import Contract, ContractState
@@ -119,7 +119,7 @@ def home(page: PageDep, session: ReadTx) -> Response:
     newest_demands, demand_count = demands.demands(
         session, VISITOR, results.Filter(), limit=LOOKED_AT, english=english
     )
-    open_lots, _ = lots.list_lots(session, states=BIDDING | STOPPED | UPCOMING, limit=50)
+    open_lots, _ = lots.list_lots(session, states=OPEN | STOPPED | UPCOMING, limit=50)
     organisations, contracts = _held(session)
     matches: RecentMatches = page.request.app.state.recent_matches
     return page.render(

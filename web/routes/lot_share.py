@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from auctions import lookups, queries, watching
 from auctions.queries import LotCard
-from auctions.rules.state import BIDDING, ENDED, STOPPED, UPCOMING, LotState
+from auctions.rules.state import ENDED, OPEN, UPCOMING, LotState
 from market.errors import NotFound, SignInRequired
 from web import calendars
 from web.deps import FormDep, PageDep, ReadTx, RowId
@@ -24,6 +24,7 @@ AHEAD = dt.timedelta(days=366)
 """How far ahead the feed looks."""
 BEHIND = dt.timedelta(days=30)
 """How long a lot that was called off stays in the feed, marked so."""
+OPEN_STATES = frozenset(LotState) - ENDED - {LotState.DRAFT}
 CALLED_OFF = frozenset({LotState.WITHDRAWN, LotState.CANCELLED})
 
 
@@ -47,7 +48,7 @@ def _calendar(page: Page, items: list[lookups.Appointment], name: str) -> Respon
 def calendar(page: PageDep, session: ReadTx) -> Response:
     """Every lot to come or open, a year ahead; what was called off lately, marked so."""
     today = page.now.replace(hour=0, minute=0, second=0, microsecond=0)
-    items = lookups.appointments(session, states=UPCOMING | BIDDING | STOPPED, opens_before=today + AHEAD)
+    items = lookups.appointments(session, states=OPEN_STATES, opens_before=today + AHEAD)
     items += lookups.appointments(session, states=CALLED_OFF, ends_after=today - BEHIND)
     return _calendar(page, items, "auctions")
 
@@ -94,7 +95,7 @@ def embed(page: PageDep, session: ReadTx, lot_id: RowId) -> Response:
         "lot": lot,
         "upcoming": lot.state in UPCOMING,
         "ended": lot.state in ENDED,
-        "refresh_s": 0 if lot.state in ENDED else 15 if lot.state in BIDDING else 300,
+        "refresh_s": 0 if lot.state in ENDED else 15 if lot.state in OPEN else 300,
         "address": f"{page.parts.settings.base_url.rstrip('/')}/lots/{lot_id}",
     }
     return page.render("lots/embed.html", EmbedPage(**context))

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from auctions import queries as lots
 from auctions.models import AdmissionState
-from auctions.rules.state import BIDDING, STOPPED, UPCOMING
+from auctions.rules.state import OPEN, STOPPED, UPCOMING
 from market import work
 from market.clock import local_date
 from market.db import Session
@@ -152,7 +152,7 @@ def _board(page: Page, session: Session) -> list[Section]:
 
 def _bidding(page: Page, session: Session) -> Section:
     assert page.actor.person_id is not None
-    open_states = BIDDING | STOPPED | UPCOMING
+    open_states = OPEN | STOPPED | UPCOMING
     mine = [
         one
         for one in lots.admissions_of_person(session, page.actor.person_id)
