@@ -76,10 +76,12 @@ def read_receipts(text: str) -> list[Any]:
     found = whole if isinstance(whole, list) else [whole]
     if not found:
         raise NotReceipts
-    return [
-        item["receipt"] if isinstance(item, dict) and isinstance(item.get("receipt"), dict) else item
-        for item in found
-    ]
+    return [bare(item) for item in found]
+
+
+def bare(value: Any) -> Any:
+    """The receipt itself, out of an answer or a frame that carries it."""
+    return value["receipt"] if isinstance(value, dict) and isinstance(value.get("receipt"), dict) else value
 
 
 @dataclass
@@ -187,10 +189,18 @@ def judge(opened: Opened, places: Places) -> None:
 
 
 def _same_bid(content: Mapping[str, Any], body: str) -> bool:
-    """Whether an entry and a receipt agree in what both tell; secret formats tell less in the entry."""
+    """Whether an entry and a receipt agree in what both tell.
+
+    A maximum and the price that it led to are two amounts, and an envelope's entry tells none.
+    """
+    names = (
+        ["alias", "received_at"]
+        if content.get("act") == "maximum"
+        else ["alias", "received_at", "amount_fen"]
+    )
     try:
         entry = json.loads(body)
-        told = {name: entry[name] for name in ("alias", "amount_fen", "received_at") if name in entry}
+        told = {name: entry[name] for name in names if name in entry}
     except (ValueError, TypeError):
         return False
     return all(

@@ -144,7 +144,7 @@ def _own_receipt(page: Page, session: Any, lot_id: int, client_bid_id: str) -> C
     answer = lookups.answer(session, lot_id, page.actor.person_id, client_bid_id)
     if answer is None:
         raise NotFound
-    opened = proof.open_receipt(answer["receipt"], page.parts.signer.public_key)
+    opened = proof.open_receipt(proof.bare(answer), page.parts.signer.public_key)
     if opened.content is not None:
         proof.judge(opened, lookups.places(session, lot_id, [opened.content]))
     return CheckedReceipt(opened, True, _refusal(opened, page.language))
