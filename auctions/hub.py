@@ -6,6 +6,10 @@ look at the heads of all watched lots once a second, which catches whatever the 
 committed outside the writer. The view that a room keeps by `protocol.project` equals a fresh snapshot
 at the same seq; so joining costs no read once a room is there.
 
+What a room hears it tells one turn of the loop later, after the receipts that came with it. Then it rests
+for a multiple of the time the telling took, and what it hears meanwhile goes out as one message to all:
+so an idle room tells everything at once, and a busy one spends a bounded share of the process on telling.
+
 Everything here runs on one event loop; the database is read on threads.
 """
 
@@ -13,19 +17,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import random
+import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from auctions import protocol, reads
 from auctions.bus import Bus, LotNews
 from auctions.journal import Entry
 from auctions.protocol import CloseCode, event_frame
 from auctions.rules.canonical import iso
-from auctions.viewer import Viewer
+from auctions.viewer import Frame, Viewer
 from market.clock import Clock
 from market.db import Database
 
@@ -38,7 +44,7 @@ class Limits:
     messages_per_second: float = 10.0
     message_burst: int = 30
     bids_in_flight: int = 8
-    viewer_bytes: int = 65_536
+    viewer_bytes: int = 131_072
     sockets_per_person: int = 10
     sockets_per_address: int = 200
     hello_s: float = 10.0
@@ -51,6 +57,12 @@ class Limits:
     """How long a room without watchers is kept."""
     tail: int = 512
     """Events that a room remembers for resuming watchers."""
+    bundle_bytes: int = 65_536
+    """Events told at once, together; instead of more than that goes a snapshot."""
+    rest_factor: float = 4.0
+    """A room rests so many times as long as telling everybody took of the processor's time."""
+    rest_s: float = 0.1
+    """Its longest rest."""
 
 
 class TooManySockets(Exception):
@@ -69,17 +81,28 @@ class Room:
         self.hash = start.hash
         self.view = start.view
         self.viewers: set[Viewer] = set()
+        self._heard = start.seq
+        self._untold: list[tuple[int, str, str]] = []
+        self._resting = False
         self._tail: deque[tuple[int, str]] = deque(maxlen=hub.limits.tail)
-        self._view_text: str | None = None
+        self._view_text: bytes | None = None
         self._healing: asyncio.Task[None] | None = None
         self._told_watchers = 0
         self.used_at = asyncio.get_running_loop().time()
 
-    def snapshot(self) -> str:
-        """A fresh snapshot as text; the lot's part of it is encoded once per seq."""
+    @property
+    def heard(self) -> int:
+        """The last seq that was heard of; what watchers were told ends at `seq`."""
+        return self._heard
+
+    def snapshot(self) -> Frame:
+        """A fresh snapshot; the lot's part of it is encoded once per seq."""
+        return Frame(self._snapshot_text())
+
+    def _snapshot_text(self) -> str:
         if self._view_text is None:
-            self._view_text = json.dumps(self.view, ensure_ascii=False, separators=(",", ":"))
-        head = json.dumps(
+            self._view_text = orjson.dumps(self.view)
+        head = orjson.dumps(
             {
                 "v": protocol.VERSION,
                 "type": "snapshot",
@@ -89,29 +112,63 @@ class Room:
                 "server_time": iso(self._hub.clock.now()),
             }
         )
-        return f'{head[:-1]},"state":{self._view_text}}}'
+        return (head[:-1] + b',"state":' + self._view_text + b"}").decode()
 
     def hear(self, news: LotNews) -> None:
-        """Take news: what is next is passed on, what is old is dropped, a gap is healed."""
-        fresh: list[str] = []
-        for seq, hash_, frame in news.frames:
-            if seq <= self.seq:
+        """Take news: what is next will be told, what is old is dropped, a gap is healed."""
+        for entry in news.frames:
+            if entry[0] <= self._heard:
                 continue
-            if seq != self.seq + 1:
+            if entry[0] != self._heard + 1:
                 self.heal()
                 break
-            self._advance(seq, hash_, frame)
-            fresh.append(frame)
-        if fresh:
-            size = sum(map(len, fresh))
-            for viewer in self.viewers:
-                viewer.offer(fresh, size)
+            self._untold.append(entry)
+            self._heard = entry[0]
+        if self._untold and not self._resting:
+            self._resting = True
+            # Not at once: bidders whose receipts came with this news are woken in the same turn.
+            asyncio.get_running_loop().call_soon(self._turn)
 
-    def _advance(self, seq: int, hash_: str, frame: str) -> None:
-        self.view = protocol.project(self.view, json.loads(frame))
-        self.seq, self.hash = seq, hash_
+    def _turn(self) -> None:
+        if not self._untold:
+            self._resting = False
+            return
+        begun = time.thread_time()
+        self.tell()
+        # The loop writes at the end of its turn; how long that took is known in the next one.
+        asyncio.get_running_loop().call_soon(self._rest, begun)
+
+    def _rest(self, begun: float) -> None:
+        limits = self._hub.limits
+        pause = min(limits.rest_s, limits.rest_factor * (time.thread_time() - begun))
+        asyncio.get_running_loop().call_later(pause, self._turn)
+
+    def tell(self) -> None:
+        """Tell everybody now what was heard."""
+        untold, self._untold = self._untold, []
+        for seq, hash_, frame in untold:
+            self.view = protocol.project(self.view, orjson.loads(frame))
+            self.seq, self.hash = seq, hash_
+            self._tail.append((seq, frame))
+        if not untold:
+            return
         self._view_text = None
-        self._tail.append((seq, frame))
+        if not self.viewers:
+            return
+        bundle = self._bundle([frame for _, _, frame in untold])
+        if bundle is not None:
+            for viewer in self.viewers:
+                viewer.offer(bundle)
+        else:
+            snapshot = self.snapshot()
+            for viewer in self.viewers:
+                viewer.skip_to(snapshot)
+
+    def _bundle(self, frames: list[str]) -> Frame | None:
+        """Event frames as one message; None where they are more than is sent at once."""
+        if len(frames) > 1 and sum(map(len, frames)) > self._hub.limits.bundle_bytes:
+            return None
+        return Frame(protocol.bundle(frames))
 
     def heal(self) -> asyncio.Task[None]:
         """Read what the journal has and this room has not."""
@@ -122,16 +179,23 @@ class Room:
 
     async def _heal(self) -> None:
         while True:
-            entries = await asyncio.to_thread(self._hub.read_entries, self.lot_id, self.seq)
+            entries = await asyncio.to_thread(self._hub.read_entries, self.lot_id, self._heard)
             now = self._hub.clock.now()
             frames = tuple(
                 (e.seq, e.hash, event_frame(self.terms, e.lot_id, e.seq, e.hash, e.data, now))
                 for e in entries
-                if e.seq > self.seq
+                if e.seq > self._heard
             )
-            if not frames or frames[0][0] != self.seq + 1:
+            if not frames or frames[0][0] != self._heard + 1:
                 return
             self.hear(LotNews(self.lot_id, frames))
+
+    async def reach(self, seq: int) -> None:
+        """Get as far as a seq that somebody has seen already, if the journal has it."""
+        if self._heard < seq:
+            await self.heal()
+        if self.seq < seq:
+            self.tell()
 
     def welcome(self, viewer: Viewer, epoch: str | None, after: int | None) -> bool:
         """Let a watcher in and queue what it needs; True when it resumed, False for a snapshot.
@@ -139,11 +203,16 @@ class Room:
         No await between the two: nothing can be missed or doubled.
         """
         self.viewers.add(viewer)
-        frames = self._since(epoch, after)
-        if frames is None:
-            viewer.tell(self.snapshot())
+        missed = self._since(epoch, after)
+        if missed is None:
+            viewer.tell(self._snapshot_text())
             return False
-        viewer.offer(frames)
+        if missed:
+            bundle = self._bundle(missed)
+            if bundle is None:
+                viewer.tell(self._snapshot_text())
+                return False
+            viewer.offer(bundle)
         return True
 
     def _since(self, epoch: str | None, after: int | None) -> list[str] | None:
@@ -157,7 +226,7 @@ class Room:
 
     def heartbeat(self) -> None:
         """Tell those who have nothing waiting that the room lives, and its head."""
-        text = protocol.encode(
+        self._mention(
             protocol.Heartbeat(
                 seq=self.seq,
                 hash=self.hash,
@@ -165,19 +234,21 @@ class Room:
                 server_time=iso(self._hub.clock.now()),
             )
         )
-        for viewer in self.viewers:
-            if not viewer.behind:
-                viewer.offer([text])
 
     def tell_watchers(self) -> None:
         """Tell how many watch, if that has changed."""
-        if len(self.viewers) == self._told_watchers:
+        if len(self.viewers) != self._told_watchers:
+            self._told_watchers = len(self.viewers)
+            self._mention(protocol.Watchers(n=self._told_watchers))
+
+    def _mention(self, message: protocol.Heartbeat | protocol.Watchers) -> None:
+        """Tell what nobody misses: only those who have nothing waiting."""
+        if not self.viewers:
             return
-        self._told_watchers = len(self.viewers)
-        text = protocol.encode(protocol.Watchers(n=self._told_watchers))
+        frame = Frame(protocol.encode(message))
         for viewer in self.viewers:
             if not viewer.behind:
-                viewer.offer([text])
+                viewer.offer(frame)
 
 
 class Hub:
@@ -310,7 +381,7 @@ class Hub:
             for viewer in list(room.viewers):
                 if viewer.stalled_for() > self.limits.stall_s:
                     if viewer.closing is not None:
-                        viewer.cut.set()
+                        viewer.cut()
                     viewer.end(CloseCode.TOO_SLOW)
                 elif loop_time - viewer.heard_at > self.limits.idle_s:
                     viewer.end(CloseCode.IDLE)
@@ -318,7 +389,7 @@ class Hub:
             heads = await asyncio.to_thread(self._read_heads, list(self._rooms))
             for lot_id, seq in heads.items():
                 room_ = self._rooms.get(lot_id)
-                if room_ is not None and seq > room_.seq:
+                if room_ is not None and seq > room_.heard:
                     room_.heal()
 
     async def _every(self, seconds: float, action: Callable[[], Awaitable[None]]) -> None:

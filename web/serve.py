@@ -11,6 +11,7 @@ import uvicorn
 
 from market.clock import SystemClock
 from web.app import create_app
+from web.direct_socket import DirectProtocol
 from web.process_lock import ProcessLock
 from web.wiring import Parts
 from web.worker import Worker
@@ -24,23 +25,28 @@ def run(parts: Parts, *, host: str | None = None, port: int | None = None) -> No
     with ExitStack() as stack:
         if parts.db.is_sqlite:
             stack.enter_context(ProcessLock(settings.data_dir / "serving.lock"))
-        config = uvicorn.Config(
-            create_app(parts),
-            host=host or settings.host,
-            port=settings.port if port is None else port,
-            ws="websockets-sansio",
-            ws_per_message_deflate=False,
-            ws_max_size=MAX_SOCKET_MESSAGE,
-            ws_ping_interval=20,
-            ws_ping_timeout=20,
-            timeout_graceful_shutdown=30,
-            access_log=False,
-            log_level="info",
-            proxy_headers=True,
-            forwarded_allow_ips=settings.trusted_proxies,
-            server_header=False,
-        )
-        DrainingServer(config, parts).run()
+        DrainingServer(server_config(parts, host=host, port=port), parts).run()
+
+
+def server_config(parts: Parts, *, host: str | None = None, port: int | None = None) -> uvicorn.Config:
+    """How uvicorn serves the market; benches serve it the same way."""
+    settings = parts.settings
+    return uvicorn.Config(
+        create_app(parts),
+        host=host or settings.host,
+        port=settings.port if port is None else port,
+        ws=DirectProtocol,
+        ws_per_message_deflate=False,
+        ws_max_size=MAX_SOCKET_MESSAGE,
+        ws_ping_interval=20,
+        ws_ping_timeout=20,
+        timeout_graceful_shutdown=30,
+        access_log=False,
+        log_level="info",
+        proxy_headers=True,
+        forwarded_allow_ips=settings.trusted_proxies,
+        server_header=False,
+    )
 
 
 class DrainingServer(uvicorn.Server):

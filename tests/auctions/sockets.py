@@ -16,6 +16,7 @@ class FakeSocket:
     def __init__(self) -> None:
         self._inbox: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
         self.sent: list[dict[str, Any]] = []
+        self.frames = 0
         self.closed: int | None = None
         self.flowing = asyncio.Event()
         self.flowing.set()
@@ -35,14 +36,20 @@ class FakeSocket:
 
     async def send_text(self, data: str) -> None:
         await self.flowing.wait()
+        self.take(data)
+
+    def take(self, data: str) -> None:
+        """A text frame has come; events that came together count one by one."""
         message = json.loads(data)
         SERVER.validate_python(message)
-        self.sent.append(message)
+        self.frames += 1
+        self.sent.extend(message["events"] if message["type"] == "events" else [message])
         self._news.set()
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:
         if self.closed is None:
             self.closed = code
+            self._inbox.put_nowait({"type": "websocket.disconnect", "code": code})
         self._news.set()
 
     def of(self, type_: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from auctions import protocol
 
 SERVER_TYPES = {
-    "snapshot", "event", "receipt", "refused", "you", "heartbeat", "pong", "watchers", "draining", "error",
+    "snapshot", "event", "events", "receipt", "refused", "you", "heartbeat", "pong", "watchers", "draining", "error",
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from auctions.room import serve_viewer
 from market.errors import MarketError
 from market.permissions import VISITOR, Action
 from web.deps import resolve_actor
+from web.direct_socket import direct
 from web.security import same_origin
 from web.wiring import Parts
 
@@ -54,6 +55,7 @@ async def watch_lot(websocket: WebSocket, lot_id: int) -> None:
         parts.room,
         address=address,
         still_in=still_in if actor.is_signed_in else None,
+        direct=direct(websocket.scope),
     )
 
 
