@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from auctions.rules.refusal import RefusalCode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots, for `PlaceBid.by`
 class Command:
     """Something asked of a lot; `person_id` is None for the timekeeper and the command line."""
 
@@ -57,7 +57,7 @@ class Open(Command):
     """Begin the bidding (timekeeper)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PlaceBid(Command):
     """A bid. `received_at` is the server's clock at its arrival, and is what the deadline judges.
 
@@ -80,6 +80,14 @@ class PlaceBid(Command):
     organisation_ids: frozenset[int] | None = None
     alias: int | None = None
     problem: RefusalCode | None = None
+
+    def by(self, alias: int, problem: RefusalCode | None) -> PlaceBid:
+        """The bid with who bids: `dataclasses.replace` at a fraction of the cost, for every bid."""
+        new = object.__new__(PlaceBid)
+        fields = vars(new)
+        fields.update(vars(self))
+        fields["alias"], fields["problem"] = alias, problem
+        return new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ rule and the journal entry that made it apply. Nothing here changes anything.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from functools import singledispatch
 
 from auctions.rules import commands as c
@@ -121,7 +122,10 @@ def _(command: c.PlaceBid, lot: Lot, now: dt.datetime) -> Decision:
         code = RefusalCode.LOT_PAUSED if lot.state in STOPPED else RefusalCode.LOT_NOT_OPEN
         return Refusal(code, lot.state_seq)
     assert lot.ends_at is not None
-    if min(command.received_at, now) >= lot.ends_at:
+    if command.received_at > now:
+        # Stamped by a clock ahead of the lot's time: nothing is received after it is decided.
+        command = replace(command, received_at=now)
+    if command.received_at >= lot.ends_at:
         return Refusal(RefusalCode.BID_AFTER_END, lot.leader_seq or lot.state_seq)
     return rules_of(lot).decide_bid(lot, command, now)
 

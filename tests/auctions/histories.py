@@ -12,7 +12,7 @@ from auctions.journal import Entry, Head, step
 from auctions.rules import commands as c
 from auctions.rules.canonical import canonical, commitment, link
 from auctions.rules.refusal import Refusal
-from auctions.rules.state import Lot
+from auctions.rules.state import ENDED, Lot
 from auctions.rules.terms import Terms
 from market.clock import UTC
 
@@ -46,6 +46,7 @@ class History:
         self.entries: list[Entry] = []
         self.openings: list[dict[str, Any]] = []
         self.clock = T0
+        self.nonces = 0
 
     @property
     def lot(self) -> Lot:
@@ -86,11 +87,14 @@ class History:
     def bid(
         self,
         alias: int | None,
-        amount: int,
+        amount: int | None,
         at: dt.datetime | None = None,
         received: dt.datetime | None = None,
+        act: str = "bid",
+        **extra: int | str,
     ) -> Refusal | None:
         self.clock = at or self.clock
+        self.nonces += 1
         return self.do(
             c.PlaceBid(
                 lot_id=LOT,
@@ -98,12 +102,30 @@ class History:
                 client_bid_id="bid-00001",
                 amount_fen=amount,
                 received_at=received or self.clock,
+                act=act,
+                extra=extra,
+                nonce=f"{self.nonces:032x}",
                 alias=alias,
             )
         )
 
-    def lines(self) -> list[str]:
-        return lines(self.lot.terms, self.entries, self.openings)
+    def secrets(self, opened: str = "public") -> list[dict[str, Any]]:
+        """The lines that open maxima: `public` as `queries.export_journal` writes them, `all`, or `none`."""
+        if opened == "none" or (opened == "public" and self.lot.state not in ENDED):
+            return []
+        return [
+            {"type": "secret", "seq": entry.seq, "text": entry.secret}
+            for entry in self.entries
+            if entry.secret is not None
+            and (
+                opened == "all"
+                or entry.data["alias"] != self.lot.leader
+                or (self.lot.price_fen or 0) >= json.loads(entry.secret)["maximum_fen"]
+            )
+        ]
+
+    def lines(self, opened: str = "public") -> list[str]:
+        return lines(self.lot.terms, self.entries, [*self.secrets(opened), *self.openings])
 
 
 def lines(terms: Terms, entries: list[Entry], openings: list[dict[str, Any]]) -> list[str]:
@@ -153,7 +175,10 @@ Body = dict[str, Any]
 
 
 def forged(
-    history: History, change: Callable[[list[Body]], None], terms: dict[str, Any] | None = None
+    history: History,
+    change: Callable[[list[Body]], None],
+    terms: dict[str, Any] | None = None,
+    opened: str = "public",
 ) -> list[str]:
     """The export after `change` rewrote its bodies, with every hash made right again: only a checker of
     the rules, not of the chain, can see it. `terms` are changed too, and the announcement with them."""
@@ -169,14 +194,18 @@ def forged(
         {"type": "terms", "v": 1, "lot": LOT, "title": "标的", "terms": text, "terms_hash": genesis}
     ]
     prev = genesis
+    secrets = {line["seq"]: line for line in history.secrets(opened)}
+    texts = []
     for seq, body in enumerate(bodies, 1):
+        if body.get("seq") in secrets:
+            texts.append({**secrets[body["seq"]], "seq": seq})
         body["seq"] = seq
         stored = canonical(body)
         out.append(
             {"type": "entry", "seq": seq, "prev_hash": prev, "hash": link(prev, stored), "body": stored}
         )
         prev = link(prev, stored)
-    return [canonical(line) for line in [*out, *history.openings]]
+    return [canonical(line) for line in [*out, *texts, *history.openings]]
 
 
 def with_terms(**changes: Any) -> Terms:

@@ -68,7 +68,7 @@ RULES: dict[str, Rules] = {}
 for _info in pkgutil.iter_modules(__path__):
     _module = importlib.import_module(f"{__name__}.{_info.name}")
     if hasattr(_module, "NAME"):
-        RULES[_module.NAME] = cast(Rules, _module)
+        RULES[_module.NAME] = cast("Rules", _module)
 
 
 def rules_of(lot: Lot) -> Rules:

@@ -9,18 +9,20 @@ There is nothing to extend, no reserve below which it would not be sold (the flo
 and no right to match: one who wants it first takes it.
 """
 
+# ruff: noqa: ARG001  (every function has the signature that `formats.Rules` names, whatever it needs of it)
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from auctions.rules.canonical import instant, iso
 from auctions.rules.commands import PlaceBid
-from auctions.rules.events import BidAccepted, CloseReason, Event, OutageExtended
+from auctions.rules.events import BidAccepted, CloseReason, Event, OutageExtended, Resumed
 from auctions.rules.formats.english import closed
 from auctions.rules.formats.parameters import Parameter, Unit
 from auctions.rules.refusal import Refusal, RefusalCode
-from auctions.rules.state import Lot
+from auctions.rules.state import BIDDING, Lot
 from auctions.rules.terms import Problem, SoleBidderRule, Terms
 
 NAME = "dutch"
@@ -73,12 +75,15 @@ def minimum_after(terms: Terms, price_fen: int | None) -> int | None:
 
 
 def step_at(lot: Lot, at: dt.datetime) -> int:
-    """The step in force at an instant of the lot's time, counted from its end, which pauses move."""
+    """The step in force at an instant of the lot's time, counted from its end, which pauses move. What was
+    received before the lot last went on is judged as of then: the price never rises again."""
     assert lot.ends_at is not None
     count = steps(lot.terms)
     if lot.book.get("floor_only"):
         return count - 1
     interval = dt.timedelta(seconds=lot.terms.params["interval_s"])
+    if "since" in lot.book:
+        at = max(at, instant(lot.book["since"]))
     gone = count * interval - (lot.ends_at - at)
     return min(max(gone // interval, 0), count - 1)
 
@@ -89,7 +94,7 @@ def decide_bid(lot: Lot, bid: PlaceBid, now: dt.datetime) -> tuple[Event, ...] |
         return Refusal(RefusalCode.ACT_NOT_TAKEN, lot.state_seq, {"act": bid.act})
     assert bid.alias is not None
     assert lot.ends_at is not None
-    step = step_at(lot, min(bid.received_at, now))
+    step = step_at(lot, bid.received_at)
     price = price_at(lot.terms, step)
     if bid.amount_fen != price or bid.extra.get("step") != step:
         return Refusal(RefusalCode.PRICE_MOVED, lot.state_seq, {"step": step, "price_fen": price})
@@ -102,8 +107,15 @@ def decide_bid(lot: Lot, bid: PlaceBid, now: dt.datetime) -> tuple[Event, ...] |
 
 
 def book_after(lot: Lot, event: Event, seq: int) -> Mapping[str, Any]:
-    """See `formats.Rules`: after an outage the floor price holds, since a price once fallen never rises."""
-    return {"floor_only": True} if isinstance(event, OutageExtended) else lot.book
+    """See `formats.Rules`: `floor_only` after an outage, since a price once fallen never rises; `since`,
+    when the lot last went on: what was received before is judged as of then."""
+    if isinstance(event, OutageExtended):
+        return {**lot.book, "floor_only": True}
+    if isinstance(event, Resumed) and lot.stopped_from in BIDDING:
+        assert lot.ends_at is not None
+        assert lot.stopped_at is not None
+        return {**lot.book, "since": iso(lot.stopped_at + (event.ends_at - lot.ends_at))}
+    return lot.book
 
 
 def close(lot: Lot, now: dt.datetime) -> tuple[Event, ...]:

@@ -9,13 +9,14 @@ holder, no further than it takes to lead. When a bid meets the leader's maximum:
 
 - the higher worth leads; equal worths: the holder of the higher priority, else the earlier;
 - a leader kept by a maximum answers with min(maximum, bid + step), an entry of its own;
-- a new leader with a maximum pays max(least bid, min(maximum, beaten worth + step)); a plain bid pays
-  itself.
+- a new leader with a maximum pays max(least bid, min(maximum, beaten worth + step)), or the beaten worth
+  itself where priority decided; a plain bid pays itself, and a first maximum the start price.
 
 The leader may not bid over itself but may raise the own maximum: neither price nor end moves. A reserve
 is no bidder: maxima are not driven up to it. Reaching the cap: see `CapRule`.
 """
 
+# ruff: noqa: ARG001  (every function has the signature that `formats.Rules` names, whatever it needs of it)
 from __future__ import annotations
 
 import datetime as dt

@@ -11,6 +11,7 @@ auction, the leader may not better the own offer. The highest score wins, at its
 reserve is on the price.
 """
 
+# ruff: noqa: ARG001  (every function has the signature that `formats.Rules` names, whatever it needs of it)
 from __future__ import annotations
 
 import datetime as dt

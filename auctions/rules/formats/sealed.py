@@ -6,12 +6,14 @@ neither operators nor logs can tell it. An envelope may be replaced until the en
 with its own place in the order.
 
 After the end comes the opening, `reveal_s` long: each bidder sends amount and nonce, which must give the
-commitment. What is not opened, or opens to an amount below the start price, does not count, and
-`unopened` says what becomes of its deposit. The highest opened amount wins; equal amounts: the higher
-priority, else the earlier envelope. With `pricing` own the winner pays its own amount, with second the
-highest of the next amount, the reserve and the start price.
+commitment. What is not opened, or holds less than the start price or more than the cap, does not count, and
+`unopened` says what becomes of its deposit (not of one whose admission was taken back: it could not open).
+The highest opened amount wins; equal amounts: the higher priority, else the earlier envelope. With
+`pricing` own the winner pays its own amount, with second the highest of the next amount, the reserve and
+the start price. The sole bidder, by the terms' rule, is who alone has opened.
 """
 
+# ruff: noqa: ARG001  (every function has the signature that `formats.Rules` names, whatever it needs of it)
 from __future__ import annotations
 
 import datetime as dt
@@ -167,7 +169,12 @@ def outcome(lot: Lot) -> Closed:
     """Who has won, of what was opened."""
     terms, ranked = lot.terms, _ranked(lot)
     opened = lot.book.get("opened", {})
-    unopened = sorted(int(alias) for alias in lot.book.get("sealed", {}) if alias not in opened)
+    # Whoever was kept from opening, by losing the admission, has not failed to open.
+    unopened = sorted(
+        int(alias)
+        for alias in lot.book.get("sealed", {})
+        if alias not in opened and int(alias) in lot.admitted
+    )
     detail = {"unopened": unopened, "unopened_rule": terms.params["unopened"]}
     if not ranked:
         return closed(lot, CloseReason.NO_BID, detail=detail)
