@@ -34,7 +34,7 @@ def examine(parts: Parts) -> list[Check]:
             "rooms", type(parts.bus).__name__, True, lambda: "one process" if parts.db.is_sqlite else "ready"
         ),
         _ask("mail", type(parts.mailer).__name__, not parts.mailer.simulated, lambda: "ready"),
-        _ask("certificates", "typst", True, confirmations.font),
+        _ask("certificates", "typst", True, _certificates),
         _ask("payments", type(parts.gateway).__name__, not parts.gateway.simulated, lambda: "ready"),
     ]
 
@@ -59,6 +59,13 @@ def _schema(parts: Parts) -> str:
     if at != wanted:
         raise RuntimeError(f"at {at}, this version needs {wanted}: run `market migrate`")
     return f"at {at}"
+
+
+def _certificates() -> str:
+    try:
+        return f"set in {confirmations.font()}"
+    except confirmations.FontMissing as error:
+        raise RuntimeError(f"no Chinese font: install {error.params['package']}") from None
 
 
 def _files(parts: Parts) -> str:
