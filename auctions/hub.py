@@ -116,25 +116,35 @@ class Room:
 
     def hear(self, news: LotNews) -> None:
         """Take news: what is next will be told, what is old is dropped, a gap is healed."""
+        fresh = []
         for entry in news.frames:
             if entry[0] <= self._heard:
                 continue
             if entry[0] != self._heard + 1:
                 self.heal()
                 break
-            self._untold.append(entry)
             self._heard = entry[0]
-        if self._untold and not self._resting:
+            fresh.append(entry)
+        if fresh:
+            # Not at once: bidders whose receipts came just before this news are woken in this turn of the loop.
+            asyncio.get_running_loop().call_soon(self._take_up, fresh)
+
+    def _take_up(self, fresh: list[tuple[int, str, str]]) -> None:
+        self._untold += fresh
+        if not self._resting:
             self._resting = True
-            # Not at once: bidders whose receipts came with this news are woken in the same turn.
-            asyncio.get_running_loop().call_soon(self._turn)
+            self._turn()
 
     def _turn(self) -> None:
         if not self._untold:
             self._resting = False
             return
         begun = time.thread_time()
-        self.tell()
+        try:
+            self.tell()
+        except Exception as error:
+            self._heard = self.seq  # the next look at the heads reads it again
+            self._hub.trouble("room_not_told", error)
         # The loop writes at the end of its turn; how long that took is known in the next one.
         asyncio.get_running_loop().call_soon(self._rest, begun)
 
@@ -194,6 +204,7 @@ class Room:
         """Get as far as a seq that somebody has seen already, if the journal has it."""
         if self._heard < seq:
             await self.heal()
+        await asyncio.sleep(0)  # what was heard is taken up
         if self.seq < seq:
             self.tell()
 
@@ -267,7 +278,7 @@ class Hub:
         self._bus = bus
         self.clock = clock
         self.limits = limits or Limits()
-        self._on_trouble = on_trouble or (lambda _code, _error: None)
+        self.trouble = on_trouble or (lambda _code, _error: None)
         self._rooms: dict[int, Room] = {}
         self._opening: dict[int, asyncio.Task[Room]] = {}
         self._early: dict[int, list[LotNews]] = {}
@@ -398,13 +409,13 @@ class Hub:
             try:
                 await action()
             except Exception as error:
-                self._on_trouble("hub_tick_failed", error)
+                self.trouble("hub_tick_failed", error)
 
     def report(self, task: asyncio.Task[None]) -> None:
         """Tell of a task's failure. What a failed healing left undone, the next look does."""
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._on_trouble("room_not_healed", error)
+            self.trouble("room_not_healed", error)
 
     def read_entries(self, lot_id: int, seq: int) -> list[Entry]:
         """Journal entries after a seq, in a short read of its own. On any thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import threading
@@ -11,12 +12,13 @@ import uvicorn
 
 from market.clock import SystemClock
 from web.app import create_app
-from web.direct_socket import DirectProtocol
+from web.doorkeeper import Doorkeeper
 from web.process_lock import ProcessLock
 from web.wiring import Parts
 from web.worker import Worker
 
-MAX_SOCKET_MESSAGE = 4096
+MAX_SOCKET_MESSAGE = 16_384
+"""Above what the room takes (4,096), so that it is the room that says which limit was passed."""
 
 
 def run(parts: Parts, *, host: str | None = None, port: int | None = None) -> None:
@@ -31,11 +33,13 @@ def run(parts: Parts, *, host: str | None = None, port: int | None = None) -> No
 def server_config(parts: Parts, *, host: str | None = None, port: int | None = None) -> uvicorn.Config:
     """How uvicorn serves the market; benches serve it the same way."""
     settings = parts.settings
+    http, websocket = Doorkeeper(lambda: parts.hub.limits, settings.trusted_proxies).protocols()
     return uvicorn.Config(
         create_app(parts),
         host=host or settings.host,
         port=settings.port if port is None else port,
-        ws=DirectProtocol,
+        http=http,
+        ws=websocket,
         ws_per_message_deflate=False,
         ws_max_size=MAX_SOCKET_MESSAGE,
         ws_ping_interval=20,
@@ -55,6 +59,11 @@ class DrainingServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, parts: Parts) -> None:
         super().__init__(config)
         self._parts = parts
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # From here on uvicorn would write three lines for every socket that somebody opens.
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._parts.hub.drain()

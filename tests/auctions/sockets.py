@@ -16,7 +16,7 @@ class FakeSocket:
     def __init__(self) -> None:
         self._inbox: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
         self.sent: list[dict[str, Any]] = []
-        self.frames = 0
+        self.messages: list[dict[str, Any]] = []
         self.closed: int | None = None
         self.flowing = asyncio.Event()
         self.flowing.set()
@@ -42,7 +42,7 @@ class FakeSocket:
         """A text frame has come; events that came together count one by one."""
         message = json.loads(data)
         SERVER.validate_python(message)
-        self.frames += 1
+        self.messages.append(message)
         self.sent.extend(message["events"] if message["type"] == "events" else [message])
         self._news.set()
 

@@ -505,3 +505,173 @@ def test_frames_handed_over_at_once_stay_in_order(
             assert way.at_once <= room
 
     asyncio.run(scene())
+
+
+class Browser:
+    """What the page does: it applies what is next, drops what is old, and resumes after a gap.
+
+    The way to it is bad: it doubles and loses whole messages by a seeded throw.
+    """
+
+    def __init__(self, h: House, lot_id: int, seed: int) -> None:
+        self.h, self.lot_id = h, lot_id
+        self.chance = random.Random(seed)
+        self.view: dict[str, Any] = {}
+        self.kinds: set[str] = set()
+        self.socket = self.connect()
+
+    def connect(self) -> FakeSocket:
+        self.read = 0
+        at = {key: self.view[key] for key in ("epoch", "seq") if self.view}
+        return self.h.enter(self.lot_id, **{name: at[key] for name, key in HELLO.items() if at})
+
+    async def watch(self, seq: int) -> None:
+        """Until as far as a seq."""
+        async with asyncio.timeout(30):
+            while self.view.get("seq") != seq:
+                await self.socket.until(lambda: len(self.socket.messages) > self.read)
+                message = self.socket.messages[self.read]
+                self.read += 1
+                self.kinds.add(message["type"])
+                lost = message["type"] != "snapshot" and self.chance.random() < 0.3
+                for _ in range(0 if lost else self.chance.choice((1, 1, 2))):
+                    if not self.take(message):
+                        self.socket.hang_up()
+                        self.socket = self.connect()
+                        break
+
+    def take(self, message: dict[str, Any]) -> bool:
+        if message["type"] == "snapshot":
+            self.view = {key: message[key] for key in ("epoch", "seq", "hash", "state")}
+        elif message["type"] == "heartbeat":
+            return bool(message["seq"] <= self.view["seq"])
+        elif message["type"] in ("event", "events"):
+            for event in message.get("events", [message]):
+                if event["seq"] <= self.view["seq"]:
+                    continue
+                if event["seq"] != self.view["seq"] + 1:
+                    return False
+                state = protocol.project(self.view["state"], event)
+                self.view |= {"seq": event["seq"], "hash": event["hash"], "state": state}
+        return True
+
+
+HELLO = {"epoch": "epoch", "resume_after_seq": "seq"}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_bundles_lost_and_doubled_leave_a_fresh_snapshot(
+    sqlite_database: Database, clock: FixedClock, seed: int
+) -> None:
+    (lot,), (people,), _ = stage(sqlite_database, max_steps=None)
+
+    async def scene() -> None:
+        # A long rest after each telling: most bids are told together with others.
+        limits = Limits(poll_s=0.05, heartbeat_s=0.05, rest_factor=1e9, rest_s=0.03, sockets_per_address=1000)
+        async with house(sqlite_database, clock, limits=limits) as h:
+            clock.set(OPENS)
+            await h.writer.ask(c.Open(lot_id=lot))
+            browsers = [Browser(h, lot, seed * 10 + n) for n in range(5)]
+            chance = random.Random(seed)
+            seq = 0
+            for n in range(60):
+                answer = await h.bid(lot, people[n % 3], 1_000_000 + n * 10_000, f"bid-{n:05d}")
+                seq = answer.seq
+                if chance.random() < 0.2:
+                    await asyncio.sleep(0.04)
+                if chance.random() < 0.1:
+                    browsers.append(Browser(h, lot, seed * 100 + n))
+            await asyncio.gather(*(browser.watch(seq) for browser in browsers))
+            expected = fresh(sqlite_database, lot)
+            assert [browser.view for browser in browsers] == [expected] * len(browsers)
+            assert set().union(*(browser.kinds for browser in browsers)) >= {"events", "snapshot"}
+
+    asyncio.run(scene())
+
+
+def test_a_receipt_goes_before_the_event_and_waits_for_no_rest(
+    sqlite_database: Database, clock: FixedClock
+) -> None:
+    (lot,), (people,), _ = stage(sqlite_database)
+
+    async def scene() -> None:
+        limits = Limits(poll_s=60, rest_factor=1e9, rest_s=3600.0)
+        async with house(sqlite_database, clock, limits=limits) as h:
+            clock.set(OPENS)
+            socket, other = FakeSocket(), h.enter(lot)
+            socket.say(v=1, type="hello")
+            h.join(socket, lot, people[0], direct=Way(socket, 1000))
+            await socket.got("you")
+            await other.got("you")
+            await h.writer.ask(c.Open(lot_id=lot))
+            await other.got("event")
+            # The room rests for an hour now; what it hears meanwhile is told when somebody needs it.
+            socket.say(v=1, type="bid", client_bid_id="bid-00001", amount_fen=1_000_000)
+            receipt = (await socket.got("receipt"))[0]
+            assert len(socket.of("event")) == len(other.of("event")) == 1
+            snapshot = socket.of("snapshot")[0]
+            ahead = h.enter(lot, epoch=snapshot["epoch"], resume_after_seq=receipt["seq"])
+            await ahead.got("you")
+            assert ahead.of("snapshot") == []
+            assert [m["seq"] for m in socket.of("event")] == [receipt["seq"] - 1, receipt["seq"]]
+            kinds = [message["type"] for message in socket.sent]
+            assert kinds == ["snapshot", "you", "event", "receipt", "event"]
+
+    asyncio.run(scene())
+
+
+def test_more_than_a_bundle_holds_is_a_snapshot_for_all(sqlite_database: Database, clock: FixedClock) -> None:
+    (lot,), (people,), _ = stage(sqlite_database)
+
+    async def scene() -> None:
+        limits = Limits(poll_s=60, bundle_bytes=6_000, rest_factor=1e9, rest_s=0.5)
+        async with house(sqlite_database, clock, limits=limits) as h:
+            clock.set(OPENS)
+            plain, quick = h.enter(lot), FakeSocket()
+            quick.say(v=1, type="hello")
+            h.join(quick, lot, None, direct=Way(quick, 1000))
+            for socket in (plain, quick):
+                await socket.got("you")
+            await h.writer.ask(c.Open(lot_id=lot))
+            for n in range(30):
+                await h.bid(lot, people[n % 2], 1_000_000 + n * 10_000, f"bid-{n:05d}")
+            expected = fresh(sqlite_database, lot)
+            for socket in (plain, quick):
+                await socket.until(lambda s=socket: projected(s).get("seq") == expected["seq"])
+                assert projected(socket) == expected
+                assert len(socket.of("snapshot")) >= 2
+            behind = h.enter(lot, epoch=expected["epoch"], resume_after_seq=expected["seq"] - 25)
+            assert (await behind.got("snapshot"))[0]["seq"] == expected["seq"]
+            near = h.enter(lot, epoch=expected["epoch"], resume_after_seq=expected["seq"] - 5)
+            await near.got("event", 5)
+            assert {m["type"] for m in near.messages} == {"events", "you"}, (
+                "what was missed comes as one message"
+            )
+
+    asyncio.run(scene())
+
+
+def test_a_room_that_fails_to_tell_reads_the_journal_again(
+    sqlite_database: Database, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (lot,), (people,), _ = stage(sqlite_database)
+
+    async def scene() -> None:
+        trouble: list[str] = []
+        async with house(sqlite_database, clock, limits=QUICK) as h:
+            h.hub.trouble = lambda code, _error: trouble.append(code)
+            clock.set(OPENS)
+            await h.writer.ask(c.Open(lot_id=lot))
+            socket = h.enter(lot)
+            await socket.got("you")
+            seq = socket.of("snapshot")[0]["seq"]
+            with monkeypatch.context() as broken:
+                broken.setattr("auctions.hub.protocol.project", None)
+                await h.bid(lot, people[0], 1_000_000, "bid-00001")
+                await socket.until(lambda: trouble)
+            event = (await socket.got("event"))[0]
+            assert event["seq"] == seq + 1
+            assert set(trouble) == {"room_not_told"}
+            assert projected(socket) == fresh(sqlite_database, lot)
+
+    asyncio.run(scene())

@@ -77,12 +77,12 @@ def split(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
     return found, data[at:]
 
 
-def upgrade(connection: socket.socket, port: int, path: str) -> bytes:
+def upgrade(connection: socket.socket, port: int, path: str, headers: str = "") -> bytes:
     """Shake hands; what came after the handshake."""
     key = base64.b64encode(os.urandom(16)).decode()
     connection.sendall(
         f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n".encode()
     )
     answer = b""
     while b"\r\n\r\n" not in answer:

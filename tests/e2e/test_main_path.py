@@ -306,6 +306,9 @@ class Client:
         elif kind == "you":
             self.alias = message["alias"]
             assert message["can_bid"], message
+        elif kind == "events":
+            for event in message["events"]:
+                self.hear(event)
         elif kind == "event":
             assert message["seq"] == self.seq + 1, "a silent gap"
             self.seq, self.head = message["seq"], message["hash"]

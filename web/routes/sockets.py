@@ -21,10 +21,10 @@ from web.wiring import Parts
 router = APIRouter()
 
 
-@router.websocket("/ws/lots/{lot_id}")
-async def watch_lot(websocket: WebSocket, lot_id: int) -> None:
+async def watch_lot(websocket: WebSocket) -> None:
     """Watch a lot and bid for it; `/lots/protocol.json` has the messages."""
     parts: Parts = websocket.app.state.parts
+    lot_id: int = websocket.path_params["lot_id"]
     await websocket.accept()
     if not same_origin(websocket.headers, parts.settings.base_url):
         await websocket.close(CloseCode.FORBIDDEN_ORIGIN, "forbidden_origin")
@@ -57,6 +57,10 @@ async def watch_lot(websocket: WebSocket, lot_id: int) -> None:
         still_in=still_in if actor.is_signed_in else None,
         direct=direct(websocket.scope),
     )
+
+
+# Starlette's own route: FastAPI's keeps the stacks of its dependencies for as long as the socket is open.
+router.add_websocket_route("/ws/lots/{lot_id:int}", watch_lot)
 
 
 @functools.cache

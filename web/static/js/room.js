@@ -110,6 +110,9 @@ function receive(message) {
       state.seq = message.seq;
       happened(message);
       break;
+    case "events": // told together; after a gap there is no socket, and the rest comes anew
+      for (const event of message.events) if (state.socket) receive(event);
+      break;
     case "heartbeat":
       put("watchers", String(message.watchers));
       if (message.seq > state.seq) resynchroniseSoon(message.seq);
