@@ -1,10 +1,16 @@
-"""What the checker found about lots' journals, kept while the journals do not grow."""
+"""What the checker found about lots' journals, kept while the journals do not grow; and the checker itself,
+as a file that anybody can run."""
 
 from __future__ import annotations
 
+import functools
+import io
 import threading
+import zipfile
 from collections import OrderedDict
+from pathlib import Path
 
+import auctions.verify
 from auctions import proof, queries
 from auctions.verify import Report
 from market.db import Database
@@ -49,3 +55,23 @@ class KeptReports:
             self._reports[lot_id, report.head_hash] = report
             while len(self._reports) > MOST:
                 self._reports.popitem(last=False)
+
+
+START = "import sys\n\nfrom auctions.verify import main\n\nsys.exit(main(sys.argv[1:]))\n"
+
+
+@functools.cache
+def checker_archive() -> bytes:
+    """The checker as one file that Python runs (`python3 checker.pyz FILE`): its sources and no others.
+
+    The same sources give the same bytes.
+    """
+    files = {"__main__.py": START, "auctions/__init__.py": ""}
+    verify = Path(auctions.verify.__file__)
+    for path in [verify, *sorted((verify.parent / "checker").rglob("*.py"))]:
+        files[f"auctions/{path.relative_to(verify.parent).as_posix()}"] = path.read_text(encoding="utf-8")
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return out.getvalue()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import orjson
@@ -16,7 +14,6 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from auctions import lookups, proof, queries, receipts
-from auctions import verify as checker
 from auctions.lookups import Place
 from auctions.proof import Opened, Places
 from auctions.queries import LotDetail
@@ -27,7 +24,7 @@ from web import confirmations, i18n, rate, refusals
 from web.deps import FormDep, PageDep, ReadTx, RowId
 from web.errors import field_problems
 from web.forms import Form
-from web.proofs import KeptReports
+from web.proofs import KeptReports, checker_archive
 from web.render import Page
 from web.routes.lots import may_have_confirmation
 
@@ -310,19 +307,13 @@ def _looks_signed(value: Any) -> bool:
     return isinstance(one, dict) and ("signature" in one or "receipt" in one)
 
 
-@functools.cache
-def _source() -> bytes:
-    assert checker.__file__
-    return Path(checker.__file__).read_bytes()
-
-
-@router.get("/verify/checker.py")
+@router.get("/verify/checker.pyz")
 def download_checker() -> Response:
     """The checker itself: one file that needs nothing but Python."""
     return Response(
-        _source(),
-        media_type="text/x-python; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="checker.py"'},
+        checker_archive(),
+        media_type="application/zip",
+        headers={"Content-Disposition": 'attachment; filename="checker.pyz"'},
     )
 
 
