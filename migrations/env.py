@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from sqlmodel import SQLModel
 
 import auctions.models
+import auctions.papers
 import auctions.watching
 import market.tables  # noqa: F401
 from market.db import Database, Id, JsonDoc, UtcDateTime

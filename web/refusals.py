@@ -7,14 +7,24 @@ from typing import Any
 
 from auctions.rules.refusal import RefusalCode
 from web import i18n
+from web.bid_forms import percent
 from web.render import money
 
 
 def sentence(code: str, params: Mapping[str, Any], language: str) -> str:
     """Why a command was refused, in a language."""
-    shown = {key: money(value) if key.endswith("_fen") else value for key, value in params.items()}
+    shown = {key: _shown(key, value) for key, value in params.items()}
     key = f"error.{code}"
     return i18n.term(key if i18n.has_term(key, language) else "error.market_error", language, shown)
+
+
+def _shown(key: str, value: Any) -> Any:
+    """A parameter as people read it, by the ending of its name."""
+    if key.endswith("_fen"):
+        return money(value)
+    if key.endswith("_bp"):
+        return percent(value)
+    return value + 1 if key == "step" else value
 
 
 def patterns(language: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 from urllib.parse import quote
@@ -33,6 +34,10 @@ Reader = Callable[[Session, Actor, FileView], bool]
 READERS: dict[str, Reader] = {}
 """Who may open the files of things other than listings: owner kind → decision. A feature adds its own
 where it is routed (`READERS["contract"] = …`); a kind that nobody answers for is opened by nobody."""
+
+Remover = Callable[[Session, Actor, dt.datetime, FileView], None]
+REMOVERS: dict[str, Remover] = {}
+"""How the files of such things are taken away, asking for the right to; a kind not here keeps its files."""
 
 BLOCK = 64 * 1024
 
@@ -105,6 +110,9 @@ def remove_attachment(page: PageDep, form: FormDep, attachment_id: RowId) -> Res
 
     def action(session: Session) -> str:
         file = file_for(session, page.actor, attachment_id)
+        if file.owner_kind in REMOVERS:
+            REMOVERS[file.owner_kind](session, page.actor, page.now, file)
+            return f"/{file.owner_kind}s/{file.owner_id}"
         if file.owner_kind not in TRADES:
             raise NotFound(kind="attachment")
         trade, model = TRADES[file.owner_kind]

@@ -1,47 +1,53 @@
-"""Lots for everybody: lists, the live room with its form, the confirmation of a bid, journal, admission."""
+"""Lots for everybody: lists, the live room, journal, admission. Bids by form are `lot_bids`'."""
 
 from __future__ import annotations
 
 import datetime as dt
-import functools
-import re
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import cn2an
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from auctions import lookups, queries, service
+from auctions import lookups, papers, queries, reads, service
 from auctions.lookups import Standing
 from auctions.models import AdmissionState
-from auctions.protocol import CLIENT_BID_ID
 from auctions.queries import AdmissionLine, JournalLine, LotCard, LotDetail
-from auctions.room import place_bid
+from auctions.rules.canonical import iso
 from auctions.rules.events import Kind
-from auctions.rules.state import BIDDING, ENDED, STOPPED, UPCOMING, LotState
-from market.errors import InvalidInput, NotFound, SignInRequired
-from market.money import MAX_FEN, parse_fen
+from auctions.rules.formats import RULES, scoring
+from auctions.rules.state import ENDED, OPEN, STOPPED, UPCOMING, LotState
+from market.errors import InvalidInput, NotFound
+from market.files.models import Visibility
 from market.payments import service as payments
 from market.payments.queries import DepositLine, deposit_of
 from market.permissions import Action, Actor, Membership
-from web import i18n, refusals
+from web import bid_forms, i18n, own_bids, refusals, rooms
 from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
 from web.forms import Form
+from web.own_bids import OwnBid, OwnBids
 from web.render import Page
+from web.rooms import Entry, Notice, Paper, PriceStep, entry
+
+__all__ = ["Entry", "entry"]  # the console's too
 
 router = APIRouter()
 
 TABS: dict[str, frozenset[LotState]] = {
-    "live": BIDDING | STOPPED,
+    "live": OPEN | STOPPED,
     "upcoming": UPCOMING,
     "ended": ENDED,
 }
 JOURNAL_LIMIT = 60
+OWN_LIMIT = 100
+"""Own answers that are read, so many of which are shown:"""
+OWN_SHOWN = 20
+PAPER_LABELS = {Visibility.PUBLIC: "lots.for_everyone", Visibility.PARTIES: "lots.for_admitted"}
 
 
 @dataclass(frozen=True)
@@ -77,42 +83,6 @@ def list_lots(page: PageDep, session: ReadTx, paging: PagingDep, show: str = "")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A journal entry as the list shows it."""
-
-    seq: int
-    kind: Kind
-    at: dt.datetime
-    text: str
-    amount_fen: int | None
-    bidder: str | None
-    hash: str
-    mine: bool
-
-
-def entry(line: JournalLine, language: str, alias: int | None = None) -> Entry:
-    """A journal line in words."""
-    data = line.data
-    amount = data.get("amount_fen") if line.kind is Kind.BID_ACCEPTED else data.get("hammer_fen")
-    who = data.get("alias", data.get("winner"))
-    words = [i18n.label(line.kind, language), str(data.get("text") or "")]
-    if line.kind is Kind.CLOSED:
-        words.append(i18n.term(f"CloseReason.{data['reason']}", language))
-    else:
-        words.append(str(data.get("reason") or ""))
-    return Entry(
-        line.seq,
-        line.kind,
-        line.at,
-        " ".join(word for word in words if word),
-        amount,
-        i18n.term("lots.bidder", language, {"n": who}) if who is not None else None,
-        line.hash,
-        who is not None and who == alias,
-    )
-
-
-@dataclass(frozen=True)
 class RoomPage:
     """Context of a lot's page, live or not."""
 
@@ -133,27 +103,28 @@ class RoomPage:
     bidding: bool
     ended: bool
     watchers: int
+    own: OwnBids
+    own_lines: list[tuple[OwnBid, str]]
+    """Own bids with why they were refused."""
+    standing: str
+    cover_fen: int | None
+    """How far the deposit covers bids, where the terms ask for that; fen."""
+    steps: list[PriceStep]
+    least_points: str
+    papers: list[Paper]
+    notices: list[Notice]
+    may_add_papers: bool
+    paper_choices: list[tuple[str, str]]
+    max_mb: int
     base_url: str = ""
     watching: bool = False
     may_confirm: bool = False
     placing: Standing | None = None
     """Where the asker came in, once the lot has ended."""
     error: str = ""
+    error_act: str = ""
+    percent: Callable[[int], str] = bid_forms.percent
     form: Form = field(default_factory=Form)
-
-
-@functools.cache
-def _room_texts(language: str) -> dict[str, Any]:
-    names = (
-        "spoken_bid", "spoken_extended", "bidder", "hammer", "start", "now", "nobody", "leads", "outbid",
-        "you_lead", "you", "closing", "day", "minutes_left", "seconds_left", "not_an_amount", "large_jump",
-        "sending", "unsure", "accepted", "refused_by", "won", "opens_in", "time_left",
-    )  # fmt: skip
-    texts: dict[str, Any] = {name: i18n.term(f"lots.{name}", language) for name in names}
-    texts["kinds"] = {kind.value: i18n.label(kind, language) for kind in Kind}
-    texts["states"] = {state.value: i18n.label(state, language) for state in LotState}
-    texts["refusals"] = refusals.patterns(language)
-    return texts
 
 
 def may_have_confirmation(actor: Actor, lot: LotDetail) -> bool:
@@ -165,54 +136,54 @@ def may_have_confirmation(actor: Actor, lot: LotDetail) -> bool:
 def room_page(
     page: Page, lot_id: int, *, error: str = "", form: Form | None = None, status: int = 200
 ) -> Response:
-    """A lot's page as it is now, in its own short read."""
-    actor = page.actor
+    """A lot's page as it is now, in its own short read. `error` is about the act in the form."""
+    actor, language = page.actor, page.language
     with page.parts.db.read() as session:
         lot = queries.lot_detail(session, lot_id, draft=actor.can(Action.LOT_CREATE))
+        seller = lot.card.seller_organisation_id
         if lot.card.state is LotState.DRAFT:
-            if not actor.can(Action.LOT_CREATE, lot.card.seller_organisation_id):
+            if not actor.can(Action.LOT_CREATE, seller):
                 raise NotFound
             return page.redirect(f"/lots/{lot_id}/edit")
         state = queries.room_state(session, lot_id)
-        admission = deposit = placing = None
+        admission = deposit = placing = looked_at = None
         watching = False
-        mine: list[int] = []
+        own = OwnBids()
         if actor.person_id is not None:
             watching = lookups.is_watching(session, lot_id, actor.person_id)
+            looked_at = papers.last_look(session, lot_id, actor.person_id)
             admission = queries.my_admission(session, lot_id, actor.person_id)
             if admission is not None:
                 deposit = deposit_of(session, lot_id, admission.organisation_id)
-                mine = [
-                    answer.seq
-                    for answer in queries.bid_answers(session, lot_id, actor.person_id, 20)
-                    if answer.accepted
-                ]
+                own = own_bids.read(queries.bid_answers(session, lot_id, actor.person_id, OWN_LIMIT))
                 if lot.card.state in ENDED and admission.alias is not None:
                     placing = lookups.standing(session, lot_id, admission.alias)
+        alias = admission.alias if admission and admission.state is AdmissionState.ADMITTED else None
+        files = papers.papers(session, actor, lot_id, seller, admitted=alias is not None)
         last = queries.journal_page(
             session, lot_id, after_seq=max(0, state.seq - JOURNAL_LIMIT), limit=JOURNAL_LIMIT
         )
-    alias = admission.alias if admission and admission.state is AdmissionState.ADMITTED else None
-    bidding = lot.card.state in BIDDING
-    can_bid = alias is not None
-    least, step = state.view["next_fen"], state.view["step_fen"]
-    organisations = {
-        m.organisation_id: m
-        for m in actor.memberships
-        if actor.can(Action.BID_PLACE, m.organisation_id)
-        and m.organisation_id != lot.card.seller_organisation_id
-    }
+        side = _side(session, lot_id, state, last)
+    you = {"alias": alias, "can_bid": alias is not None}
+    cover = None
+    if lot.terms.get("cover_bp") and deposit is not None:
+        cover = deposit.amount_fen * 10_000 // lot.terms["cover_bp"]
     config = {
         "lot_id": lot_id,
         "socket": f"/ws/lots/{lot_id}",
         "bids": f"/api/v1/lots/{lot_id}/bids",
+        "looks": f"/lots/{lot_id}/looks" if actor.is_signed_in else None,
         "seq": state.seq,
         "epoch": state.epoch,
         "view": state.view,
-        "you": {"alias": alias, "can_bid": can_bid},
-        "mine": mine,
+        "side": side,
+        "you": you,
+        "mine": own.seqs,
+        "maximum_fen": own.maximum_fen,
+        "envelope": asdict(own.envelope) if own.envelope else None,
+        "cover_fen": cover,
         "ended": lot.card.state in ENDED,
-        "texts": _room_texts(page.language),
+        "texts": rooms.texts(language),
     }
     context = RoomPage(
         lot=lot,
@@ -220,83 +191,98 @@ def room_page(
         terms=dict(lot.terms),
         admission=admission,
         deposit=deposit,
-        can_bid=can_bid,
+        can_bid=alias is not None,
         can_conduct=actor.can(Action.LOT_CONDUCT),
-        organisations=list(organisations.values()),
-        entries=[entry(line, page.language, alias) for line in reversed(last)],
-        choices=[least + step * n for n in (0, 1, 2, 5, 10, 20)] if least is not None else [],
+        organisations=_bidders_for(actor, seller),
+        entries=[entry(line, language, alias) for line in reversed(last)],
+        choices=_choices(state.view),
         client_bid_id=secrets.token_hex(16),
         room=config,
         opens_at=dt.datetime.fromisoformat(state.view["opens_at"]),
         ends_at=dt.datetime.fromisoformat(state.view["ends_at"]),
-        bidding=bidding,
+        bidding=lot.card.state in OPEN,
         ended=lot.card.state in ENDED,
         watchers=page.parts.hub.watchers(lot_id),
+        own=own,
+        own_lines=[(line, _why(line, language)) for line in own.lines[:OWN_SHOWN]],
+        standing=_standing(state.view, alias, own),
+        cover_fen=cover,
+        steps=rooms.price_steps(state.terms, state.view, page.now, side)
+        if lot.terms["format"] == "dutch"
+        else [],
+        least_points=_least_points(state),
+        papers=rooms.marked(files, looked_at, reader=actor.is_signed_in),
+        notices=rooms.notices(last, looked_at, language, reader=actor.is_signed_in),
+        may_add_papers=actor.can(Action.LOT_CREATE, seller) and lot.card.state not in ENDED,
+        paper_choices=[(one.value, i18n.term(PAPER_LABELS[one], language)) for one in papers.VISIBILITIES],
+        max_mb=page.parts.settings.max_upload_mb,
         base_url=page.parts.settings.base_url.rstrip("/"),
         watching=watching,
         may_confirm=lot.card.state is LotState.SOLD and may_have_confirmation(actor, lot),
         placing=placing,
         error=error,
+        error_act=(form.value("act") if form else "") or RULES[lot.terms["format"]].ACTS[0],
         form=form or Form(),
     )
     return page.render("lots/room.html", context, status=status)
+
+
+def _bidders_for(actor: Actor, seller_organisation_id: int) -> list[Membership]:
+    """The memberships by which somebody could ask to be admitted, one for each organisation."""
+    found = {
+        m.organisation_id: m
+        for m in actor.memberships
+        if actor.can(Action.BID_PLACE, m.organisation_id) and m.organisation_id != seller_organisation_id
+    }
+    return list(found.values())
+
+
+def _choices(view: dict[str, Any]) -> list[int]:
+    """The amounts that the buttons offer, fen."""
+    least, step, cap = view["next_fen"], view["step_fen"], view["cap_fen"]
+    if least is None:
+        return []
+    amounts = [least + step * n for n in (0, 1, 2, 5, 10, 20)]
+    return [fen for fen in amounts if cap is None or fen <= cap]
+
+
+def _why(line: OwnBid, language: str) -> str:
+    """Why an own bid was refused; nothing for one that was accepted."""
+    return "" if line.accepted else refusals.sentence(line.code, line.params, language)
+
+
+def _standing(view: dict[str, Any], alias: int | None, own: OwnBids) -> str:
+    """How a bidder stands: `lead`, `outbid` or `none`."""
+    if alias is not None and view["leader"] == alias:
+        return "lead"
+    return "outbid" if alias is not None and own.seqs and view["leader"] is not None else "none"
+
+
+def _side(
+    session: Any, lot_id: int, state: queries.RoomState, last: list[JournalLine]
+) -> dict[str, str | bool | None]:
+    """What a falling price needs beside the view: when it was stopped, and whether only the floor is left."""
+    if state.view["format"] != "dutch":
+        return {"stopped_at": None, "floor_only": False}
+    stops = [line.at for line in last if line.kind in (Kind.PAUSED, Kind.SUSPENDED, Kind.RESUMED)]
+    stopped = LotState(state.view["state"]) in STOPPED
+    outage = reads.latest(session, lot_id, [Kind.OUTAGE_EXTENDED], state.seq)
+    return {"stopped_at": iso(stops[-1]) if stopped and stops else None, "floor_only": outage is not None}
+
+
+def _least_points(state: queries.RoomState) -> str:
+    """The score that the next offer needs; nothing before the first."""
+    view, terms = state.view, state.terms
+    if terms.format != "scoring" or view["leader"] is None:
+        return ""
+    least = Fraction(view["lead_detail"]["score"]) + Fraction(terms.params["score_step"], 100)
+    return scoring.points(least, up=True)
 
 
 @router.get("/lots/{lot_id}")
 def show_lot(page: PageDep, lot_id: RowId) -> Response:
     """The lot: terms, price, journal, and for the admitted the form to bid."""
     return room_page(page, lot_id)
-
-
-@dataclass(frozen=True)
-class ConfirmPage:
-    """Context of the page that asks before a bid is placed."""
-
-    lot_id: int
-    title: str
-    amount_fen: int
-    words: str
-    hidden: dict[str, str]
-    large_jump: int
-
-
-@router.post("/lots/{lot_id}/bids")
-async def bid(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
-    """Bid without a script: first a page that asks, then the bid. The id in the form makes it safe to send twice."""
-    if not page.actor.is_signed_in:
-        raise SignInRequired
-    typed = form.value("amount_fen") or form.value("amount")
-    try:
-        amount = (
-            int(typed) if form.has("amount_fen") and typed.isascii() and typed.isdigit() else parse_fen(typed)
-        )
-        if not 0 < amount <= MAX_FEN:
-            raise ValueError("not an amount of money")
-    except ValueError:
-        error = i18n.term("lots.not_an_amount", page.language)
-        return await run_in_threadpool(room_page, page, lot_id, error=error, form=form, status=422)
-    sent_id = form.value("client_bid_id")
-    client_bid_id = sent_id if re.fullmatch(CLIENT_BID_ID, sent_id) else secrets.token_hex(16)
-    if not form.has("confirmed"):
-        return await run_in_threadpool(_confirm, page, lot_id, amount, client_bid_id)
-    answer = await place_bid(page.parts.room, page.actor, lot_id, client_bid_id, amount)
-    if answer.accepted:
-        return page.redirect(f"/lots/{lot_id}", flash="bid_accepted")
-    error = refusals.sentence(answer.code or "", answer.params, page.language)
-    return await run_in_threadpool(room_page, page, lot_id, error=error, form=form, status=409)
-
-
-def _confirm(page: Page, lot_id: int, amount: int, client_bid_id: str) -> Response:
-    with page.parts.db.read() as session:
-        lot = queries.lot_detail(session, lot_id)
-    jump = 0 if lot.next_fen is None else (amount - lot.next_fen) // lot.step_fen
-    hidden = {"client_bid_id": client_bid_id, "amount_fen": str(amount), "confirmed": "1"}
-    return page.render(
-        "lots/confirm.html",
-        ConfirmPage(
-            lot_id, lot.card.title, amount, capital_numerals(amount), hidden, jump if jump >= 10 else 0
-        ),
-    )
 
 
 def capital_numerals(fen: int) -> str:
@@ -357,7 +343,7 @@ class JournalPage:
     after: int
     following: int | None
     public_key: str
-    receipts: list[queries.BidAnswerLine]
+    receipts: list[OwnBid]
     ended: bool
 
 
@@ -367,7 +353,8 @@ def show_journal(page: PageDep, session: ReadTx, lot_id: RowId, after: int = 0) 
     lot = queries.lot_detail(session, lot_id)
     after = max(0, min(after, 2**31 - 1))
     lines = queries.journal_page(session, lot_id, after_seq=after, limit=200)
-    receipts = queries.bid_answers(session, lot_id, page.actor.person_id) if page.actor.person_id else []
+    person_id = page.actor.person_id
+    receipts = list(own_bids.read(queries.bid_answers(session, lot_id, person_id)).lines) if person_id else []
     return page.render(
         "lots/journal.html",
         JournalPage(

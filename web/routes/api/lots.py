@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from auctions import queries
-from auctions.protocol import CLIENT_BID_ID, Receipt, Refused
+from auctions.protocol import CLIENT_BID_ID, Act, Extra, Receipt, Refused
 from auctions.queries import LotCard
 from auctions.room import RETRY, answer_message, error_message, place_bid
 from auctions.rules.canonical import iso
@@ -81,11 +81,27 @@ class JournalOut(BaseModel):
 
 
 class BidIn(BaseModel):
-    """A bid. Make the id before sending and send the same one again until it is answered."""
+    """A bid. Make the id before sending and send the same one again until it is answered.
+
+    What may be done depends on the lot's format: `bid` or `maximum` (english), `seal` or `open` (sealed),
+    `take` (dutch), `offer` (scoring).
+    """
 
     model_config = ConfigDict(extra="forbid")
     client_bid_id: str = Field(pattern=CLIENT_BID_ID, examples=["3f1c9a7e5b2d4c60"])
-    amount_fen: int = Field(gt=0, le=MAX_FEN, description="Amount in fen.", examples=[35_000_000])
+    act: Act = Field(default="bid", description="What is done.", examples=["bid"])
+    amount_fen: int | None = Field(
+        default=None,
+        gt=0,
+        le=MAX_FEN,
+        description="Amount in fen. Left out only for `seal`: no one may know the amount of an envelope.",
+        examples=[35_000_000],
+    )
+    extra: Extra = Field(
+        default_factory=dict,
+        description="What else the act needs: `commitment` for `seal`, `nonce` for `open`, `step` for `take`, "
+        "`royalty_bp` for `offer`.",
+    )
 
 
 def _summary(card: LotCard) -> LotSummary:
@@ -149,9 +165,17 @@ def get_journal(
     },
 )
 async def bid(parts: PartsDep, actor: CurrentActor, lot_id: LotId, body: BidIn) -> Response:
-    """Place a bid. The same id and amount always get the same answer, by socket or here, on any process."""
+    """Place a bid. The same id and body always get the same answer, by socket or here, on any process."""
     try:
-        answer = await place_bid(parts.room, actor, lot_id, body.client_bid_id, body.amount_fen)
+        answer = await place_bid(
+            parts.room,
+            actor,
+            lot_id,
+            body.client_bid_id,
+            body.amount_fen,
+            act=body.act,
+            extra=body.extra,
+        )
     except MarketError as error:
         if not isinstance(error, RETRY):
             raise

@@ -185,9 +185,9 @@ export function leastPrice(view, royaltyBp) {
 
 /** Yuan as people write them (1,234.50, ¥35万) in fen; null for what is no amount. */
 export function readYuan(text) {
-  const match = /^[¥￥]?\s*([0-9][0-9,，\s]*)(?:\.([0-9]{1,6}))?\s*(元|万|万元)?$/.exec(String(text).trim());
+  const match = /^[¥￥]?\s*([0-9][0-9,，\s]*)(?:\.([0-9]{1,10}))?\s*(元|万元?|亿元?)?$/.exec(String(text).trim());
   if (!match) return null;
-  const scale = match[3]?.startsWith("万") ? 6 : 2;
+  const scale = { 万: 6, 亿: 10 }[match[3]?.[0]] ?? 2;
   const part = match[2] ?? "";
   if (part.length > scale && /[^0]/.test(part.slice(scale))) return null;
   const fen = BigInt(match[1].replace(/[,，\s]/g, "") + part.slice(0, scale).padEnd(scale, "0"));
@@ -211,7 +211,7 @@ export const bidder = (alias, texts) => (alias === null || alias === undefined ?
 /** A refusal as a sentence with the entry that made it so. */
 export function refusal({ code, params = {}, seq, sentence }, texts) {
   const shown = {};
-  for (const [key, value] of Object.entries(params)) shown[key] = key.endsWith("_fen") ? money(value) : key.endsWith("_bp") ? percent(value) : value;
+  for (const [key, value] of Object.entries(params)) shown[key] = key.endsWith("_fen") ? money(value) : key.endsWith("_bp") ? percent(value) : key === "step" ? value + 1 : value;
   const said = sentence ?? fillIn(texts.refusals[code] ?? texts.refusals.other, shown);
   return seq ? `${said} ${fillIn(texts.refused_by, { seq })}` : said;
 }
