@@ -5,7 +5,7 @@ DATA ?= $(MARKET_TEST_DATA)
 export MARKET_TEST_DATA := $(DATA)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check format lock clean catalogues migration bench-pages bench-matching bench-writer bench-fanout
+.PHONY: help run test test-long check format lock clean catalogues migration bench-pages bench-matching bench-writer bench-fanout bench-hostile
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -65,6 +65,9 @@ bench-matching: .venv/development ## Ranking quality and latency (DATA=folder)
 
 bench-writer: .venv/development ## Durable bids a second beside bare sqlite3
 	$(BIN)/python -m tests.bench.bench_writer
+
+bench-hostile: .venv/development ## What bidders notice of hostile clients
+	$(BIN)/python -m tests.bench.bench_hostile
 
 bench-fanout: .venv/development ## Frames a second to many viewers beside a bare broadcast
 	$(BIN)/python -m tests.bench.bench_fanout
