@@ -70,7 +70,7 @@ class Hello(_Message):
 
     type: Literal["hello"] = "hello"
     epoch: str | None = Field(default=None, max_length=64)
-    resume_after_seq: int | None = Field(default=None, ge=0)
+    resume_after_seq: int | None = Field(default=None, ge=0, strict=True)
 
 
 class Bid(_Message):
@@ -82,7 +82,7 @@ class Bid(_Message):
     type: Literal["bid"] = "bid"
     client_bid_id: str = Field(pattern=CLIENT_BID_ID)
     act: Act = "bid"
-    amount_fen: int | None = Field(default=None, gt=0, le=MAX_FEN)
+    amount_fen: int | None = Field(default=None, gt=0, le=MAX_FEN, strict=True)
     extra: Extra = Field(default_factory=dict)
 
 
