@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from auctions import eligibility
 from auctions.errors import LotRefusal
-from auctions.models import Admission, AdmissionState, JournalEntry
+from auctions.models import Admission, JournalEntry
 from auctions.models import Lot as LotRow
 from auctions.rules import events as e
 from auctions.rules.canonical import canonical, instant, iso, link
@@ -29,7 +30,7 @@ from auctions.rules.evolve import evolve
 from auctions.rules.refusal import Refusal, RefusalCode
 from auctions.rules.state import BIDDING, ENDED, Lot, LotState
 from auctions.rules.terms import Terms
-from market.db import Inserter, Session, for_update, json_rows, t
+from market.db import Inserter, Session, for_update, t
 
 LOT, ENTRY, ADMISSION = t(LotRow), t(JournalEntry), t(Admission)
 
@@ -136,24 +137,15 @@ def _terms(text: str) -> tuple[Terms, str]:
 
 
 def standings(connection: Connection, keys: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Standing]:
-    """(lot, person) → standing, of those who hold an admission now. One statement."""
+    """(lot, person) → standing, of those who hold an admission now, with what keeps them from bidding.
+    One statement; see `eligibility.standings`."""
     wanted = set(keys)
     if not wanted:
         return {}
-    asked = canonical([{"lot": lot, "person": person} for lot, person in wanted])
-    rows = connection.execute(_standings(connection.dialect.name), {"asked": asked}).all()
-    return {(row.lot_id, row.person_id): Standing(row.alias, row.organisation_id) for row in rows}
-
-
-@functools.cache
-def _standings(dialect: str) -> sa.Select[Any]:
-    c = ADMISSION.c
-    asked = json_rows(dialect, {"lot": sa.BigInteger, "person": sa.BigInteger}, "asked")
-    return (
-        sa.select(c.lot_id, c.person_id, c.alias, c.organisation_id)
-        .join(asked, sa.and_(c.lot_id == asked.c.lot, c.person_id == asked.c.person))
-        .where(c.state == AdmissionState.ADMITTED.value, c.alias.is_not(None))
-    )
+    return {
+        (lot, person): Standing(alias, organisation, problem)
+        for lot, person, alias, organisation, problem in eligibility.standings(connection, wanted)
+    }
 
 
 def siblings(connection: Connection, sale_id: int, lot_id: int) -> list[tuple[int, dt.datetime]]:

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Input
 from sqlmodel import Field, SQLModel
 
-from auctions.rules.state import LotState
 from auctions.rules.formats import DEFAULT
+from auctions.rules.state import LotState
 from auctions.rules.terms import CapRule, OrganiserType, SoleBidderRule
 from market import columns
 from market.db import Id, in_values
@@ -39,17 +39,62 @@ class AdmissionState(enum.StrEnum):
     REVOKED = "revoked"
 
 
+class SaleMode(enum.StrEnum):
+    """How the lots of a sale follow each other."""
+
+    PARALLEL = "parallel"
+    """Each lot keeps its own times."""
+    SEQUENTIAL = "sequential"
+    """One after another by number: a lot is not opened before every earlier one has ended."""
+
+
+class RelatedTo(enum.StrEnum):
+    """To whom somebody who asks to bid declares a relation."""
+
+    SELLER = "seller"
+    ORGANISER = "organiser"
+    STAFF = "staff"
+
+
+class RelationKind(enum.StrEnum):
+    """What relates two parties."""
+
+    OWNERSHIP = "ownership"
+    CONTROL = "control"
+    EMPLOYMENT = "employment"
+    FAMILY = "family"
+    OTHER = "other"
+
+
+class RelationSource(enum.StrEnum):
+    """Who said that two parties are related."""
+
+    BIDDER = "bidder"
+    SELLER = "seller"
+    STAFF = "staff"
+
+
 class Sale(SQLModel, table=True):
-    """A session of an auction (专场): lots that are held together."""
+    """A session of an auction (专场): lots that are held together.
+
+    `mode` and `ends_together` are fixed once a lot of it is published; it is over at `closed_at`.
+    """
 
     __tablename__ = "sale"
+    __table_args__ = (sa.CheckConstraint(in_values("mode", SaleMode), name="mode"),)
     id: int | None = columns.primary_key()
     title: str = Field(max_length=200)
     introduction: str = columns.text()
     organiser_organisation_id: int | None = columns.reference("organisation.id", optional=True)
     starts_at: dt.datetime = columns.instant(index=True)
+    mode: str = Field(default=SaleMode.PARALLEL.value, max_length=16)
+    ends_together: bool = False
+    """Whether an extension of one lot takes the other open lots along."""
+    closed_at: dt.datetime | None = columns.instant(optional=True)
     created_by: int | None = columns.reference("person.id", optional=True, index=False)
     created_at: dt.datetime = columns.instant()
+    version: int = 1
+    """Counts the edits, for optimistic locking."""
 
 
 class Lot(SQLModel, table=True):
@@ -68,6 +113,10 @@ class Lot(SQLModel, table=True):
     """The place in its sale, from 1."""
     result_id: int = columns.reference("result.id")
     seller_organisation_id: int = columns.reference("organisation.id")
+    organiser_organisation_id: int | None = columns.reference("organisation.id", optional=True)
+    """As in the terms; None is the market itself."""
+    previous_lot_id: int | None = columns.reference("lot.id", optional=True)
+    """The lot that this one offers again."""
     title: str = Field(max_length=200)
     state: str = Field(default=LotState.DRAFT.value, max_length=16)
     terms: dict[str, Any] = columns.json_object()
@@ -145,8 +194,36 @@ class Admission(SQLModel, table=True):
     """Opens the journal's commitment to organisation and person."""
     accepted_terms_hash: str = Field(max_length=64)
     reason: str = columns.text()
+    related_to: str | None = Field(default=None, max_length=16)
+    """The relation that the bidder declared when it asked; None declares that there is none."""
+    declaration: str = columns.text()
+    """What the bidder said about that relation."""
     requested_at: dt.datetime = columns.instant()
     admitted_at: dt.datetime | None = columns.instant(optional=True)
+
+
+class Relation(SQLModel, table=True):
+    """Two parties that are related, each an organisation or a person; it counts both ways until ended."""
+
+    __tablename__ = "relation"
+    __table_args__ = (
+        sa.CheckConstraint(in_values("kind", RelationKind), name="kind"),
+        sa.CheckConstraint(in_values("source", RelationSource), name="source"),
+        sa.CheckConstraint("(organisation_id IS NULL) <> (person_id IS NULL)", name="one"),
+        sa.CheckConstraint("(other_organisation_id IS NULL) <> (other_person_id IS NULL)", name="other"),
+    )
+    id: int | None = columns.primary_key()
+    organisation_id: int | None = columns.reference("organisation.id", optional=True)
+    person_id: int | None = columns.reference("person.id", optional=True)
+    other_organisation_id: int | None = columns.reference("organisation.id", optional=True)
+    other_person_id: int | None = columns.reference("person.id", optional=True)
+    kind: str = Field(max_length=16)
+    source: str = Field(max_length=16)
+    reason: str = columns.text()
+    declared_by: int | None = columns.reference("person.id", optional=True, index=False)
+    declared_at: dt.datetime = columns.instant()
+    ended_at: dt.datetime | None = columns.instant(optional=True)
+    end_reason: str = columns.text()
 
 
 class BidAnswer(SQLModel, table=True):
@@ -213,10 +290,24 @@ class LotInput(BaseModel):
 
 
 class SaleInput(BaseModel):
-    """A session of an auction."""
+    """A session of an auction. Times are aware."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
     title: str = Input(min_length=2, max_length=200)
     introduction: str = Input(default="", max_length=5000)
     organiser_organisation_id: int | None = None
     starts_at: dt.datetime
+    mode: SaleMode = SaleMode.PARALLEL
+    ends_together: bool = False
+
+
+class RelationInput(BaseModel):
+    """Two parties that are related: on each side an organisation or a person, not both."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    organisation_id: int | None = Input(default=None, ge=1, le=2**63 - 1)
+    person_id: int | None = Input(default=None, ge=1, le=2**63 - 1)
+    other_organisation_id: int | None = Input(default=None, ge=1, le=2**63 - 1)
+    other_person_id: int | None = Input(default=None, ge=1, le=2**63 - 1)
+    kind: RelationKind = RelationKind.OTHER
+    reason: str = Input(min_length=2, max_length=1000)

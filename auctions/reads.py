@@ -17,6 +17,7 @@ from auctions.rules.events import Kind
 from auctions.rules.formats import minimum_after
 from auctions.rules.state import LotState
 from auctions.rules.terms import Terms
+from auctions.sales import not_yet
 from market.clock import as_utc
 from market.db import Session, t
 from market.errors import NotFound
@@ -162,11 +163,12 @@ class Due:
 
 
 def due(session: Session, now: dt.datetime, limit: int = 200) -> list[Due]:
-    """Lots whose time has come, the longest overdue first. One statement."""
+    """Lots whose time has come, the longest overdue first; not those whose turn in their sale has not.
+    One statement."""
     c = LOT.c
     rows = session.execute(
         sa.select(c.id, c.state, c.next_due_at)
-        .where(c.next_due_at <= now)
+        .where(c.next_due_at <= now, _in_turn())
         .order_by(c.next_due_at, c.id)
         .limit(limit)
     )
@@ -175,4 +177,10 @@ def due(session: Session, now: dt.datetime, limit: int = 200) -> list[Due]:
 
 def next_due(session: Session) -> dt.datetime | None:
     """The next instant at which some lot must be moved on. One statement."""
-    return session.execute(sa.select(sa.func.min(LOT.c.next_due_at))).scalar_one()
+    return session.execute(sa.select(sa.func.min(LOT.c.next_due_at)).where(_in_turn())).scalar_one()
+
+
+def _in_turn() -> Any:
+    """A lot of a sequential sale is opened only when every earlier one has ended."""
+    opening = LOT.c.state == LotState.REGISTRATION.value
+    return sa.or_(sa.not_(opening), LOT.c.sale_id.is_(None), sa.not_(not_yet()))

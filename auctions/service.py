@@ -10,65 +10,63 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from dataclasses import replace
-from typing import Any
 
 import sqlalchemy as sa
 
-from auctions import journal
-from auctions.errors import TermsChanged
-from auctions.models import Admission, AdmissionState, Lot, LotInput, Sale, SaleInput, TermsInput
+from auctions import drafting, eligibility, journal, relations
+from auctions.errors import LotRefusal, TermsChanged
+from auctions.models import Admission, AdmissionState, Lot, LotInput
+from auctions.relations import NO_RELATION, Declaration
 from auctions.rules import commands as c
-from auctions.rules import formats
 from auctions.rules.canonical import commitment
 from auctions.rules.events import BidderAdmitted, from_data
-from auctions.rules.formats import RULES
-from auctions.rules.formats.parameters import parameter_problems
+from auctions.rules.refusal import Refusal, RefusalCode
 from auctions.rules.state import BIDDING, STOPPED, LotState
 from auctions.rules.terms import Terms
 from market import audit
-from market.clock import as_utc
 from market.db import Session, for_update, t
 from market.errors import Conflict, Duplicate, InvalidInput, NotFound, WrongState
 from market.listings.models import ListingState, PricingMode, Result
-from market.parties.models import MembershipRow, Organisation
 from market.payments.models import Deposit, DepositState
-from market.permissions import Action, Actor, Role, require
+from market.permissions import Action, Actor, require
 
 LOT, ADMISSION = t(Lot), t(Admission)
 
 MAY_REGISTER = frozenset({LotState.ANNOUNCED, LotState.REGISTRATION}) | BIDDING | STOPPED
 """States of a lot in which an admission may be asked for."""
 
-INSIDERS = (Role.STAFF, Role.OFFICIAL, Role.ADMINISTRATOR)
-"""Holders of these may not bid for anyone (拍卖法 article 22)."""
-
-
-def create_sale(session: Session, actor: Actor, values: SaleInput, now: dt.datetime) -> int:
-    """Create a session of an auction (专场); returns its id. Raises NotAllowed."""
-    require(actor, Action.LOT_CONDUCT)
-    sale = Sale(
-        title=values.title,
-        introduction=values.introduction,
-        organiser_organisation_id=values.organiser_organisation_id,
-        starts_at=as_utc(values.starts_at),
-        created_by=actor.person_id,
-        created_at=now,
-    )
-    session.add(sale)
-    session.flush()
-    assert sale.id is not None
-    audit.record(session, actor, "sale.created", sale.id, now, after={"title": values.title})
-    return sale.id
-
 
 def create_lot(session: Session, actor: Actor, result_id: int, values: LotInput, now: dt.datetime) -> int:
     """Draft a lot from a published result; returns its id.
 
-    The seller is the result's owner. Organisations that defaulted on an earlier lot of the same result
-    are barred (法释〔2016〕18号). Raises NotFound, NotAllowed, WrongState (result not published, or not to
+    The seller is the result's owner. Who is barred: `drafting.terms_of`. Raises NotFound, NotAllowed, WrongState (result not published, or not to
     be sold by bidding), Duplicate (another lot of the result is not yet ended), InvalidInput.
     """
+    return _draft(session, actor, result_id, values, now, None)
+
+
+def offer_again(session: Session, actor: Actor, lot_id: int, now: dt.datetime) -> int:
+    """Draft a lot that did not sell (流拍, 撤拍, cancelled, 悔拍) once more, with its terms at times to
+    come; returns the draft's id. Both name each other, and whoever defaulted is barred.
+
+    Raises NotFound, NotAllowed, WrongState (not over, sold, or offered again already; the result is no
+    longer on offer), Duplicate, InvalidInput.
+    """
+    lot = _lot(session, lot_id)
+    if lot.state == LotState.DRAFT:
+        raise NotFound(subject="lot")
+    require(actor, Action.LOT_CREATE, lot.seller_organisation_id)
+    return _draft(session, actor, lot.result_id, drafting.again(session, lot, now), now, lot_id)
+
+
+def _draft(
+    session: Session,
+    actor: Actor,
+    result_id: int,
+    values: LotInput,
+    now: dt.datetime,
+    previous_lot_id: int | None,
+) -> int:
     result = session.get(Result, result_id)
     if result is None:
         raise NotFound(subject="result")
@@ -76,23 +74,32 @@ def create_lot(session: Session, actor: Actor, result_id: int, values: LotInput,
     if result.state != ListingState.PUBLISHED or result.pricing_mode == PricingMode.NEGOTIATED:
         raise WrongState(state=result.state, action="create_lot")
     _refuse_second_lot(session, result_id, None)
-    terms = _terms(session, result_id, result.organisation_id, values.terms)
+    terms = drafting.terms_of(
+        session,
+        result_id,
+        result.organisation_id,
+        values.terms,
+        sale_id=values.sale_id,
+        previous_lot_id=previous_lot_id,
+    )
     lot = Lot(
         sale_id=values.sale_id,
         number=values.number,
         result_id=result_id,
         seller_organisation_id=result.organisation_id,
+        previous_lot_id=previous_lot_id,
         title=values.title,
         created_by=actor.person_id,
         created_at=now,
-        **_draft_columns(terms),
+        **drafting.draft_columns(terms),
     )
     session.add(lot)
     session.flush()
     assert lot.id is not None
-    audit.record(
-        session, actor, "lot.created", lot.id, now, after={"title": lot.title, "result_id": result_id}
-    )
+    after = {"title": lot.title, "result_id": result_id}
+    if previous_lot_id is not None:
+        after["previous_lot_id"] = previous_lot_id
+    audit.record(session, actor, "lot.created", lot.id, now, after=after)
     return lot.id
 
 
@@ -107,10 +114,17 @@ def edit_lot(
         raise WrongState(state=lot.state, action="edit_lot")
     if lot.version != version:
         raise Conflict(version=lot.version)
-    terms = _terms(session, lot.result_id, lot.seller_organisation_id, values.terms)
+    terms = drafting.terms_of(
+        session,
+        lot.result_id,
+        lot.seller_organisation_id,
+        values.terms,
+        sale_id=values.sale_id,
+        previous_lot_id=lot.previous_lot_id,
+    )
     before = {"title": lot.title, "terms": Terms.from_private(lot.terms).public()}
     lot.title, lot.sale_id, lot.number = values.title, values.sale_id, values.number
-    for name, value in _draft_columns(terms).items():
+    for name, value in drafting.draft_columns(terms).items():
         setattr(lot, name, value)
     lot.version += 1
     session.add(lot)
@@ -128,14 +142,22 @@ def edit_lot(
 def publish(session: Session, actor: Actor, lot_id: int, now: dt.datetime) -> None:
     """Announce a draft lot: its terms are frozen, their hash begins the journal.
 
-    Raises NotFound, NotAllowed, LotRefusal (terms_cannot_be_published, wrong_lot_state), WrongState
-    (the result is no longer published).
+    How the lots of its sale end is taken from the sale as it is now. Raises NotFound, NotAllowed, LotRefusal
+    (terms_cannot_be_published, wrong_lot_state), WrongState (the result is no longer published),
+    InvalidInput (a policy in force asks for more, or the sale is closed).
     """
     lot = _lot(session, lot_id)
     require(actor, Action.LOT_CONDUCT)
     result = session.get(Result, lot.result_id)
     if result is None or result.state != ListingState.PUBLISHED:
         raise WrongState(state=result.state if result else "missing", action="publish_lot")
+    if lot.state == LotState.DRAFT:
+        terms = drafting.frozen(session, lot)
+        problems = drafting.rule_problems(session, lot, terms, now)
+        if problems:
+            raise InvalidInput([(f"terms.{field}", code, params) for field, code, params in problems])
+        lot.terms = terms.private()
+        session.add(lot)
     journal.apply(session, c.Publish(lot_id=lot_id, person_id=actor.person_id), now)
     audit.record(session, actor, "lot.published", lot_id, now, after={"terms_hash": _hash(lot)})
     session.expire(lot)
@@ -148,10 +170,12 @@ def request_admission(
     organisation_id: int,
     accepted_terms_hash: str,
     now: dt.datetime,
+    declaration: Declaration = NO_RELATION,
 ) -> int:
     """Ask to be admitted, having read and accepted the terms with that hash; returns the admission's id.
 
-    Asking again after a refusal re-opens it; while requested or admitted it returns the same id.
+    The bidder declares a relation to seller, organiser or staff, or that there is none. A declared one is
+    kept, and the request is refused with it: see its state. Asking again after a refusal re-opens it; while requested or admitted it returns the same id.
     Raises NotFound, NotAllowed, WrongState, TermsChanged, Duplicate (the organisation, or the person for
     another organisation, is in already), LotRefusal never.
     """
@@ -185,8 +209,8 @@ def request_admission(
             raise Duplicate(field="organisation_id", value=organisation_id)
         if mine.state == AdmissionState.REFUSED:
             mine.state, mine.reason, mine.requested_at = AdmissionState.REQUESTED.value, "", now
-            session.add(mine)
             audit.record(session, actor, "admission.requested", mine.id or 0, now, after={"lot_id": lot_id})
+            _declare(session, actor, mine, declaration, now)
         assert mine.id is not None
         return mine.id
     assert actor.person_id is not None
@@ -209,7 +233,25 @@ def request_admission(
         now,
         after={"lot_id": lot_id, "organisation_id": organisation_id},
     )
+    _declare(session, actor, admission, declaration, now)
     return admission.id
+
+
+def _declare(
+    session: Session, actor: Actor, admission: Admission, declaration: Declaration, now: dt.datetime
+) -> None:
+    admission.related_to = declaration.to.value if declaration.to else None
+    admission.declaration = declaration.text
+    if declaration.to is not None:
+        admission.state = AdmissionState.REFUSED.value
+        relations.declared_by_bidder(session, actor, admission, declaration, now)
+        assert admission.id is not None
+        audit.record(
+            session, actor, "admission.refused", admission.id, now,
+            after={"related_to": declaration.to}, reason=declaration.text,
+        )  # fmt: skip
+    session.add(admission)
+    session.flush()
 
 
 def admit(
@@ -225,7 +267,8 @@ def admit(
 
     Where the terms ask for a deposit, `deposit_id` must name one that is held, for this lot and
     organisation, and large enough. Holds the lot's lock until the transaction ends: call it last.
-    Raises NotFound, NotAllowed, LotRefusal (barred_from_bidding, staff_may_not_bid, deposit_missing, …).
+    Raises NotFound, NotAllowed, LotRefusal (barred_from_bidding, staff_may_not_bid, related_to_seller,
+    organisation_suspended, deposit_missing, …).
     """
     admission = _admission(session, admission_id)
     require(actor, Action.LOT_ADMIT)
@@ -234,6 +277,11 @@ def admit(
         return admission.alias
     if admission.state == AdmissionState.REFUSED:
         raise WrongState(state=admission.state, action="admit")
+    session.flush()
+    problem = eligibility.problems_of_lot(session, admission.lot_id).get(admission_id)
+    barred = Terms.from_private(_lot(session, admission.lot_id).terms).is_barred(admission.organisation_id)
+    if problem not in (None, RefusalCode.STAFF_MAY_NOT_BID) and not barred:
+        raise LotRefusal(Refusal(problem, 1))
     step = journal.apply(
         session,
         c.Admit(
@@ -241,7 +289,7 @@ def admit(
             person_id=actor.person_id,
             organisation_id=admission.organisation_id,
             bidder_person_id=admission.person_id,
-            is_staff=_is_insider(session, admission.person_id),
+            is_staff=problem is RefusalCode.STAFF_MAY_NOT_BID,
             deposit_fen=_held(session, admission, deposit_id),
             commitment=commitment(admission.nonce, identity(admission.organisation_id, admission.person_id)),
             alias=admission.alias,
@@ -338,82 +386,6 @@ def _refuse_second_lot(session: Session, result_id: int, but: int | None) -> Non
     other = session.execute(statement.limit(1)).scalar_one_or_none()
     if other is not None and other != but:
         raise Duplicate(field="result_id", value=result_id, lot_id=other)
-
-
-def _terms(session: Session, result_id: int, seller_id: int, values: TermsInput) -> Terms:
-    defaulted = session.execute(
-        sa.select(LOT.c.winner_organisation_id).where(
-            LOT.c.result_id == result_id,
-            LOT.c.state == LotState.DEFAULTED.value,
-            LOT.c.winner_organisation_id.is_not(None),
-        )
-    ).scalars()
-    organiser = values.organiser_organisation_id
-    if organiser is not None and session.get(Organisation, organiser) is None:
-        raise InvalidInput([("terms.organiser_organisation_id", "unknown_organisation", {})])
-    rules = RULES.get(values.format)
-    if rules is None:
-        raise InvalidInput([("terms.format", "unknown_format", {"formats": ", ".join(sorted(RULES))})])
-    steps = tuple((int(floor), int(value)) for floor, value in values.steps)
-    if values.step_fen is not None:
-        steps = ((0, values.step_fen),)
-    if not rules.STEPS:
-        steps = ((0, 1),)
-    terms = Terms(
-        format=values.format,
-        params={parameter.name: parameter.default for parameter in rules.PARAMETERS} | values.params,
-        start_fen=values.start_fen,
-        steps=steps,
-        max_steps=values.max_steps,
-        cap_fen=values.cap_fen,
-        cap_rule=values.cap_rule,
-        maxima=values.maxima,
-        cover_bp=values.cover_bp,
-        reserve_fen=values.reserve_fen,
-        reserve_nonce=secrets.token_hex(16) if values.reserve_fen is not None else "",
-        deposit_fen=values.deposit_fen,
-        registration_opens_at=_utc(values.registration_opens_at),
-        opens_at=as_utc(values.opens_at),
-        ends_at=as_utc(values.ends_at or values.opens_at),
-        hard_end=_utc(values.hard_end) if rules.SOFT_CLOSE else None,
-        window_s=values.window_s if rules.SOFT_CLOSE else 0,
-        extension_s=values.extension_s if rules.SOFT_CLOSE else 0,
-        hand_extension_s=values.hand_extension_s,
-        hand_extensions=values.hand_extensions,
-        sole_bidder=values.sole_bidder,
-        organiser_type=values.organiser_type,
-        organiser_organisation_id=values.organiser_organisation_id,
-        seller_organisation_id=seller_id,
-        barred_organisation_ids=tuple(sorted({*values.barred_organisation_ids, *defaulted})),
-    )
-    if not parameter_problems(rules.PARAMETERS, terms.params):
-        terms = replace(terms, ends_at=rules.ends_at(terms))
-    problems = formats.problems(terms)
-    if problems:
-        raise InvalidInput([(f"terms.{field}", code, params) for field, code, params in problems])
-    return terms
-
-
-def _utc(value: dt.datetime | None) -> dt.datetime | None:
-    return None if value is None else as_utc(value)
-
-
-def _draft_columns(terms: Terms) -> dict[str, Any]:
-    return {
-        "terms": terms.private(),
-        "start_fen": terms.start_fen,
-        "deposit_fen": terms.deposit_fen,
-        "opens_at": terms.opens_at,
-        "ends_at": terms.ends_at,
-    }
-
-
-def _is_insider(session: Session, person_id: int) -> bool:
-    m = t(MembershipRow).c
-    statement = sa.select(m.id).where(
-        m.person_id == person_id, m.role.in_([role.value for role in INSIDERS]), m.ended_at.is_(None)
-    )
-    return session.execute(statement.limit(1)).first() is not None
 
 
 def _held(session: Session, admission: Admission, deposit_id: int | None) -> int:

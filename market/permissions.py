@@ -66,6 +66,7 @@ class Action(enum.StrEnum):
     ORGANISATION_MEMBERS = "organisation:members"
     ORGANISATION_VERIFY = "organisation:verify"
     PEOPLE_MANAGE = "people:manage"
+    POLICY_EDIT = "policy:edit"
     RESULT_CREATE = "result:create"
     RESULT_EDIT = "result:edit"
     RESULT_READ_UNPUBLISHED = "result:read_unpublished"
@@ -130,6 +131,7 @@ RIGHTS: dict[Action, dict[Role, Reach]] = {
     Action.ORGANISATION_MEMBERS: {_R.STAFF: ALL, _R.ADMINISTRATOR: ALL},
     Action.ORGANISATION_VERIFY: {_R.STAFF: ALL},
     Action.PEOPLE_MANAGE: {_R.ADMINISTRATOR: ALL},
+    Action.POLICY_EDIT: {_R.ADMINISTRATOR: ALL},
     Action.RESULT_CREATE: {_R.RESULTS_OFFICER: OWN, _R.BROKER: ALL, _R.STAFF: ALL},
     Action.RESULT_EDIT: {_R.RESULTS_OFFICER: OWN, _R.STAFF: ALL},
     Action.RESULT_READ_UNPUBLISHED: {

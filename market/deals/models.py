@@ -185,6 +185,8 @@ class PolicyStanding(enum.StrEnum):
     """Read in a draft; the text in force may differ."""
     LOCAL = "local"
     """Read in a regulation of the province."""
+    MODEL = "model"
+    """Read in a text in force that binds others (courts, say); followed here as a model."""
     RECALLED = "recalled"
     """From memory or from a repost; not verified."""
 

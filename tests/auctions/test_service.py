@@ -8,7 +8,7 @@ import datetime as dt
 import pytest
 import sqlalchemy as sa
 
-from auctions import journal, queries, service
+from auctions import journal, queries, sales, service
 from auctions.errors import LotRefusal, TermsChanged
 from auctions.models import AdmissionState, Lot, SaleInput
 from auctions.rules import commands as c
@@ -179,7 +179,7 @@ def test_a_defaulter_is_barred_from_the_next_lot_of_the_result(session: Session,
 
 
 def test_lists_are_ordered_and_bounded(session: Session, rows: Rows) -> None:
-    sale = service.create_sale(
+    sale = sales.create_sale(
         session,
         rows.staff,
         SaleInput(title="春季专场", starts_at=OPENS, organiser_organisation_id=rows.market),
@@ -216,7 +216,7 @@ def test_lists_are_ordered_and_bounded(session: Session, rows: Rows) -> None:
     with pytest.raises(NotFound):
         queries.sale_card(session, 10**9)
     with pytest.raises(NotAllowed):
-        service.create_sale(
+        sales.create_sale(
             session, dataclasses.replace(rows.officer), SaleInput(title="专场", starts_at=OPENS), NOW
         )
     assert VISITOR.person_id is None

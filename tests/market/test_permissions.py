@@ -49,6 +49,7 @@ organisation:edit           own  own  ·    ·    all  ·    all
 organisation:members        ·    ·    ·    ·    all  ·    all
 organisation:verify         ·    ·    ·    ·    all  ·    ·
 people:manage               ·    ·    ·    ·    ·    ·    all
+policy:edit                 ·    ·    ·    ·    ·    ·    all
 result:create               own  ·    ·    all  all  ·    ·
 result:edit                 own  ·    ·    ·    all  ·    ·
 result:read_unpublished     own  ·    ·    all  all  ·    all
