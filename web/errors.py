@@ -14,9 +14,11 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
+from starlette.requests import HTTPConnection
 
 from market import errors
 from market.files import rules as files
+from market.money import yuan
 from market.parties import rules as parties
 from web import i18n
 
@@ -62,6 +64,7 @@ class FieldProblem:
 
 def _sentence(code: str, language: str, params: dict[str, Any], fallback: str) -> str:
     key = f"invalid.{code}"
+    params = {name: f"¥{yuan(value)}" if name.endswith("_fen") else value for name, value in params.items()}
     return i18n.term(key, language, params) if i18n.has_term(key, language) else fallback
 
 

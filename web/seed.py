@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from auctions.policies import seed_policies as seed_auction_policies
 from market.db import Database
 from market.deals.seed import seed_policies
 from market.statistics.seed import seed_statistics
@@ -15,4 +16,5 @@ def seed(db: Database, now: dt.datetime) -> None:
     with db.write() as session:
         seed_taxonomy(session, now)
         seed_policies(session)
+        seed_auction_policies(session)
         seed_statistics(session, now)

@@ -59,6 +59,7 @@ def handler(db: Database, clock: Clock) -> Handler:
                 lot_id=lot_id,
                 winner_organisation_id=winner if lot.state == LotState.SOLD else None,
                 defaulted_organisation_id=winner if lot.state == LotState.DEFAULTED else None,
+                forfeiting=item.payload.get("forfeiting", ()),
             )
 
     return settle

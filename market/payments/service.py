@@ -7,6 +7,7 @@ Staff move deposits of everybody; a bidder asks for its own organisation's. None
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 
 import sqlalchemy as sa
 
@@ -148,18 +149,23 @@ def settle_lot_deposits(
     winner_organisation_id: int | None,
     *,
     defaulted_organisation_id: int | None = None,
+    forfeiting: Collection[int] = (),
 ) -> int:
     """After a lot has closed, leave work for each held deposit: the winner's counts towards the price,
-    the others go back. What a defaulter put down stays where it is, for staff to decide on. Called twice it
-    leaves the work once. Returns the deposits concerned."""
+    the others go back, save those of organisations that the terms let forfeit theirs (`forfeiting`). What a
+    defaulter put down stays where it is, for staff to decide on. Called twice it leaves the work once.
+    Returns the deposits concerned."""
     d = t(Deposit).c
     where = [d.lot_id == lot_id, d.state == DepositState.HELD.value]
     if defaulted_organisation_id is not None:
         where.append(d.organisation_id != defaulted_organisation_id)
     rows = session.execute(sa.select(d.id, d.organisation_id).where(*where).order_by(d.id)).all()
     for row in rows:
-        won = row.organisation_id == winner_organisation_id
-        movement = Movement.APPLY if won else Movement.RELEASE
+        movement = Movement.RELEASE
+        if row.organisation_id == winner_organisation_id:
+            movement = Movement.APPLY
+        elif row.organisation_id in forfeiting:
+            movement = Movement.FORFEIT
         enqueue(
             session, SETTLE_KIND, {"deposit_id": row.id, "movement": movement.value}, key=str(row.id), now=now
         )

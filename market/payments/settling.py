@@ -32,8 +32,12 @@ def handler(db: Database, clock: Clock, gateway: Gateway) -> Handler:
             ).first()
         if deposit is None or deposit.state != DepositState.HELD.value:
             return
-        move = gateway.apply if movement is Movement.APPLY else gateway.release
-        move(service.movement_key(deposit_id, movement), deposit.gateway_reference or "", deposit.amount_fen)
+        moves = {
+            Movement.APPLY: gateway.apply,
+            Movement.RELEASE: gateway.release,
+            Movement.FORFEIT: gateway.forfeit,
+        }
+        moves[movement](service.movement_key(deposit_id, movement), deposit.gateway_reference or "", deposit.amount_fen)
         with db.write() as session:
             service.record_settled(session, SYSTEM, clock.now(), deposit_id, movement)
 
