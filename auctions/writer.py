@@ -405,7 +405,7 @@ def _standing(held: dict[tuple[int, int], journal.Standing], bid: PlaceBid) -> P
         return bid
     if bid.organisation_ids is not None and standing.organisation_id not in bid.organisation_ids:
         return bid
-    return replace(bid, alias=standing.alias, problem=standing.problem)
+    return bid.by(standing.alias, standing.problem)
 
 
 def _with_siblings(connection: Connection, head: journal.Head, command: Close) -> Close:
