@@ -124,7 +124,7 @@ def document(facts: Facts, settings: Settings, key_id: str, language: str) -> di
         (say(f"seller.{kind}"), named(facts.seller)),
         (say(f"winner.{kind}"), f"{named(facts.winner)}\n{say('bidder', n=alias)}"),
         (say(f"organiser.{kind}"), named(organiser)),
-        (say("manner"), say(f"format.{terms['format']}")),
+        (say("manner"), i18n.term(f"Format.{terms['format']}", language)),
         (say("terms"), _terms_in_short(facts, say)),
         (say("opened_at"), say("beijing", at=local(card.opens_at, "%Y-%m-%d %H:%M:%S"))),
         (say("closed_at"), say("beijing", at=local(closing.at, "%Y-%m-%d %H:%M:%S"))),
