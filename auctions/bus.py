@@ -8,7 +8,7 @@ the event loop that `start` was called on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +41,14 @@ class Bus(Protocol):
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Be told; returns what ends it. On the event loop."""
+        ...
+
+    def count(self, watchers: Mapping[int, int]) -> None:
+        """Tell other processes how many watch which lot in this one. On the event loop."""
+        ...
+
+    def elsewhere(self, lot_id: int) -> int:
+        """How many watch a lot in other processes, as far as is known. On the event loop."""
         ...
 
 
@@ -84,3 +92,10 @@ class LocalBus:
                 self._listeners.remove(listener)
 
         return end
+
+    def count(self, watchers: Mapping[int, int]) -> None:
+        """See `Bus`. There is nobody else."""
+
+    def elsewhere(self, lot_id: int) -> int:  # noqa: ARG002
+        """See `Bus`."""
+        return 0

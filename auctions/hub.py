@@ -91,6 +91,11 @@ class Room:
         self.used_at = asyncio.get_running_loop().time()
 
     @property
+    def watchers(self) -> int:
+        """How many watch, here and in other processes."""
+        return len(self.viewers) + self._hub.elsewhere(self.lot_id)
+
+    @property
     def heard(self) -> int:
         """The last seq that was heard of; what watchers were told ends at `seq`."""
         return self._heard
@@ -241,15 +246,15 @@ class Room:
             protocol.Heartbeat(
                 seq=self.seq,
                 hash=self.hash,
-                watchers=len(self.viewers),
+                watchers=self.watchers,
                 server_time=iso(self._hub.clock.now()),
             )
         )
 
     def tell_watchers(self) -> None:
         """Tell how many watch, if that has changed."""
-        if len(self.viewers) != self._told_watchers:
-            self._told_watchers = len(self.viewers)
+        if self.watchers != self._told_watchers:
+            self._told_watchers = self.watchers
             self._mention(protocol.Watchers(n=self._told_watchers))
 
     def _mention(self, message: protocol.Heartbeat | protocol.Watchers) -> None:
@@ -321,6 +326,10 @@ class Hub:
         room = self._rooms.get(lot_id)
         return len(room.viewers) if room else 0
 
+    def elsewhere(self, lot_id: int) -> int:
+        """How many watch a lot in other processes, as far as is known."""
+        return self._bus.elsewhere(lot_id)
+
     @property
     def sockets(self) -> int:
         """How many sockets are in rooms."""
@@ -384,6 +393,7 @@ class Hub:
 
     async def _poll(self) -> None:
         loop_time = asyncio.get_running_loop().time()
+        self._bus.count({lot_id: len(room.viewers) for lot_id, room in self._rooms.items()})
         for room in list(self._rooms.values()):
             if not room.viewers and loop_time - room.used_at > self.limits.linger_s:
                 del self._rooms[room.lot_id]

@@ -243,7 +243,7 @@ class Pong(_Message):
 
 
 class Watchers(_Message):
-    """How many sockets of this process watch the lot."""
+    """How many sockets watch the lot, in every process as far as is known."""
 
     type: Literal["watchers"] = "watchers"
     n: int
