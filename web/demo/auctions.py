@@ -10,7 +10,7 @@ import datetime as dt
 import heapq
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from auctions import queries, reads, service
 from auctions.models import LotInput, SaleInput, TermsInput
@@ -21,8 +21,9 @@ from auctions.sales import create_sale
 from market.clock import FixedClock
 from market.payments import service as payments
 from market.permissions import Role
-from web.demo.content.lots import DemoLot, DemoSale, Outcome
+from web.demo.content.lots import DemoBid, DemoLot, DemoSale, Outcome
 from web.demo.people import Cast
+from web.slips import Slip
 from web.wiring import Parts
 
 Act = Callable[[], None]
@@ -42,6 +43,8 @@ class Replay:
     clock: FixedClock
     cast: Cast
     results: Mapping[str, int]
+    _aliases: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(key of a lot, organisation) → bidder number."""
 
     def run(
         self,
@@ -119,8 +122,8 @@ class Replay:
             script.append((max(asked, after(1 - lot.published_before_s)), admit))
         for number, bid in enumerate(lot.bids):
 
-            def place(key: str = bid.organisation, amount: int = bid.amount_fen, n: int = number) -> None:
-                self._bid(lot, ids[lot.key], key, amount, n)
+            def place(one: DemoBid = bid, n: int = number) -> None:
+                self._bid(lot, ids[lot.key], one, n)
 
             script.append((after(bid.offset_s), place))
         if lot.stop is not None:
@@ -153,6 +156,8 @@ class Replay:
             sale_id=sale_id,
             number=lot.number,
             terms=TermsInput(
+                format=terms.format,
+                params=dict(terms.params),
                 start_fen=terms.start_fen,
                 reserve_fen=terms.reserve_fen,
                 step_fen=terms.step_fen,
@@ -187,23 +192,41 @@ class Replay:
                     session, bidder, now, lot_id, organisation_id, lot.terms.deposit_fen, self.parts.gateway
                 )
                 payments.confirm_deposit(session, bidder, now, deposit, gateway=self.parts.gateway)
-            service.admit(session, staff, admission, now, deposit_id=deposit, priority=rank)
+            alias = service.admit(session, staff, admission, now, deposit_id=deposit, priority=rank)
+        self._aliases[lot.key, organisation] = alias
 
-    def _bid(self, lot: DemoLot, lot_id: int, organisation: str, amount_fen: int, number: int) -> None:
-        bidder = self.cast.actor(organisation, Role.BIDDER)
+    def _bid(self, lot: DemoLot, lot_id: int, bid: DemoBid, number: int) -> None:
+        bidder = self.cast.actor(bid.organisation, Role.BIDDER)
         assert bidder is not None
+        amount, extra = self._said(lot, lot_id, bid)
         answer = self.parts.writer.submit(
             c.PlaceBid(
                 lot_id=lot_id,
                 person_id=bidder.person_id,
                 client_bid_id=f"demo-{lot.key}-{number:04d}",
-                amount_fen=amount_fen,
+                amount_fen=amount,
+                act=bid.act,
+                extra=extra,
                 received_at=self.clock.now(),
-                organisation_ids=frozenset({self.cast.organisations[organisation]}),
+                organisation_ids=frozenset({self.cast.organisations[bid.organisation]}),
             )
         ).result(30)
         if not answer.accepted:
             raise ScriptDiffers(f"{lot.key}: bid {number} refused: {answer.code} {answer.params}")
+
+    def _said(self, lot: DemoLot, lot_id: int, bid: DemoBid) -> tuple[int | None, dict[str, int | str]]:
+        """What of a bid is sent: the amount, if it may be known, and what else its act needs."""
+        if bid.act == "seal":
+            slip = Slip(lot_id, self._aliases[lot.key, bid.organisation], bid.amount_fen, bid.nonce)
+            return None, {"commitment": slip.commitment}
+        if bid.act == "open":
+            return bid.amount_fen, {"nonce": bid.nonce}
+        if bid.act == "take":
+            fall = lot.terms.start_fen - bid.amount_fen
+            return bid.amount_fen, {"step": -(-fall // int(dict(lot.terms.params)["decrement_fen"]))}
+        if bid.act == "offer":
+            return bid.amount_fen, {"royalty_bp": bid.royalty_bp}
+        return bid.amount_fen, {}
 
     def _conduct(self, command: Callable[..., c.Command], lot_id: int, reason: str | None) -> None:
         staff = self.cast.anyone(Role.STAFF)
