@@ -12,7 +12,6 @@ import uvicorn
 
 from market.clock import SystemClock
 from web.app import create_app
-from web.doorkeeper import Doorkeeper
 from web.process_lock import ProcessLock
 from web.wiring import Parts
 from web.worker import Worker
@@ -33,7 +32,7 @@ def run(parts: Parts, *, host: str | None = None, port: int | None = None) -> No
 def server_config(parts: Parts, *, host: str | None = None, port: int | None = None) -> uvicorn.Config:
     """How uvicorn serves the market; benches serve it the same way."""
     settings = parts.settings
-    http, websocket = Doorkeeper(lambda: parts.hub.limits, settings.trusted_proxies).protocols()
+    http, websocket = parts.door.protocols()
     return uvicorn.Config(
         create_app(parts),
         host=host or settings.host,

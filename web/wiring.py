@@ -33,6 +33,7 @@ from market.work import enqueue
 from matching.index import SearchIndex
 from matching.tantivy_index import TantivyIndex
 from web.alarms import AlarmBook
+from web.doorkeeper import Doorkeeper
 from web.mail import ConsoleMailer, Mailer, SmtpMailer
 from web.settings import MailBackend, Settings
 
@@ -58,6 +59,7 @@ class Parts:
     timekeeper: Timekeeper
     room: Services
     alarms: AlarmBook
+    door: Doorkeeper
 
     @property
     def public_key(self) -> str:
@@ -96,7 +98,8 @@ def trouble(code: str, error: BaseException | None = None) -> None:
 def leave_settlement(connection: Connection, lot_id: int, outcome: Outcome, now: dt.datetime) -> None:
     """Called by the writer inside the transaction that ends a lot: `web/settlement.py` does the rest."""
     state = outcome.state.value
-    enqueue(connection, "lot.closed", {"lot_id": lot_id, "state": state}, key=f"{lot_id}:{state}", now=now)
+    payload = {"lot_id": lot_id, "state": state, "forfeiting": list(outcome.forfeiting)}
+    enqueue(connection, "lot.closed", payload, key=f"{lot_id}:{state}", now=now)
 
 
 def make_mailer(settings: Settings) -> Mailer:
@@ -153,4 +156,5 @@ def build(
         timekeeper=Timekeeper(db, clock, writer, on_trouble=trouble),
         room=Services(db, clock, writer, hub),
         alarms=book,
+        door=Doorkeeper(lambda: hub.limits, settings.trusted_proxies),
     )

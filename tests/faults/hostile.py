@@ -2,7 +2,7 @@
 
     python -m tests.faults.hostile ATTACK PORT LOT SECONDS [TOKEN]
 
-An attack comes from 127.0.0.3, speaks frames made by hand so that nothing keeps it from being wrong, runs
+Each attack comes from an address of its own in 127.0.1.0/24, speaks frames made by hand so that nothing keeps it from being wrong, runs
 for so many seconds at the lowest priority, and prints what became of it as one line of JSON: how often the
 server closed with which code (`close:4400`), answered with which status (`status:400`), cut without a word
 (`cut`), told an error (`error:bad_message`) or a refusal, or left a socket open to the end (`open`).
@@ -30,7 +30,7 @@ from websockets.asyncio.client import ClientConnection
 
 from tests.faults.staging import Bidder
 
-FOE, FRIEND = "127.0.0.3", "127.0.0.2"
+FRIEND = "127.0.0.2"
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 HELLO = '{"v":1,"type":"hello"}'
 
@@ -58,9 +58,9 @@ class Raw:
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def open(cls, port: int, path: str, **headers: str) -> Raw:
+    async def open(cls, address: str, port: int, path: str, **headers: str) -> Raw:
         """Upgrade. Raises Refused and OSError."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(FOE, 0))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
         lines = {
             "Host": f"127.0.0.1:{port}", "Upgrade": "websocket", "Connection": "Upgrade",
             "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(), "Sec-WebSocket-Version": "13",
@@ -129,6 +129,7 @@ class Attack:
     lot: int
     seconds: float
     token: str
+    address: str = "127.0.1.1"
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -146,7 +147,7 @@ class Attack:
 
     async def open(self, *says: str, **headers: str) -> Raw:
         """A socket that has said something. Raises Refused."""
-        raw = await Raw.open(self.port, self.path, **headers)
+        raw = await Raw.open(self.address, self.port, self.path, **headers)
         for text in says:
             raw.say(text)
         return raw
@@ -249,7 +250,7 @@ async def broken(attack: Attack) -> None:
     """Frames that are none: reserved bits and opcodes, no mask, no UTF-8, long pings."""
     wrong = (
         bytes([0xF1, 0x80, 0, 0, 0, 0]), frame(3, b"x"), frame(11, b"x"), bytes([0x81, 0x02]) + b"hi",
-        frame(TEXT, b"\xff\xfe"), frame(PING, b"x" * 200), frame(0, b"x"), frame(CLOSE, b"\x00"), os.urandom(300),
+        frame(TEXT, b"\xff\xfe"), frame(PING, b"x" * 200), frame(0, b"x"), frame(CLOSE, b"\x00"),
     )  # fmt: skip
     turn = iter(range(10**9))
     await attack.again(lambda: attack.poke((HELLO,), wrong[next(turn) % len(wrong)]), 8)
@@ -295,7 +296,9 @@ async def half_open(attack: Attack) -> None:
     """Connections that say nothing, or a line of a request now and then, or stop in the middle."""
 
     async def one(kind: int) -> str:
-        reader, writer = await asyncio.open_connection("127.0.0.1", attack.port, local_addr=(FOE, 0))
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", attack.port, local_addr=(attack.address, 0)
+        )
         try:
             if kind:
                 writer.write(f"GET {attack.path} HTTP/1.1\r\nHost: x\r\n".encode())
@@ -417,7 +420,7 @@ async def http_bids(attack: Attack) -> None:
     """The same over HTTP, as fast as possible."""
     import httpx
 
-    transport = httpx.AsyncHTTPTransport(local_address=FOE)
+    transport = httpx.AsyncHTTPTransport(local_address=attack.address)
     headers = {"Authorization": f"Bearer {attack.token}"}
     async with httpx.AsyncClient(
         transport=transport, base_url=f"http://127.0.0.1:{attack.port}", headers=headers
@@ -563,7 +566,8 @@ def main() -> None:
     """Run one attack."""
     name, port, lot, seconds, *token = sys.argv[1:]
     os.nice(19)
-    attack = Attack(int(port), int(lot), float(seconds), "".join(token))
+    address = f"127.0.1.{list(ATTACKS).index(name) + 1}"
+    attack = Attack(int(port), int(lot), float(seconds), "".join(token), address)
 
     async def all_of_it() -> None:
         await ATTACKS[name](attack)

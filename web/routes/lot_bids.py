@@ -6,6 +6,7 @@ id in the form makes it safe to send twice.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from auctions import queries, trial
+from auctions.errors import Busy
 from auctions.models import AdmissionState
 from auctions.protocol import CLIENT_BID_ID
 from auctions.queries import LotDetail
@@ -58,6 +60,8 @@ async def bid(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
     """Bid without a script."""
     if not page.actor.is_signed_in:
         raise SignInRequired
+    if not page.parts.door.may_bid(page.actor.person_id or 0, asyncio.get_running_loop().time()):
+        raise Busy
     sent_id = form.value("client_bid_id")
     client_bid_id = sent_id if re.fullmatch(CLIENT_BID_ID, sent_id) else secrets.token_hex(16)
     entered = await run_in_threadpool(_prepare, page, lot_id, form, client_bid_id)

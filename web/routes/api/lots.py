@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from auctions import queries
+from auctions.errors import Busy
 from auctions.protocol import CLIENT_BID_ID, Act, Extra, Receipt, Refused
 from auctions.queries import LotCard
 from auctions.room import RETRY, answer_message, error_message, place_bid
@@ -167,6 +169,9 @@ def get_journal(
 async def bid(parts: PartsDep, actor: CurrentActor, lot_id: LotId, body: BidIn) -> Response:
     """Place a bid. The same id and body always get the same answer, by socket or here, on any process."""
     try:
+        now = asyncio.get_running_loop().time()
+        if actor.person_id is not None and not parts.door.may_bid(actor.person_id, now):
+            raise Busy  # as a socket's bids beyond its pace: the same id may be sent again
         answer = await place_bid(
             parts.room,
             actor,
