@@ -125,6 +125,7 @@ def document(facts: Facts, settings: Settings, key_id: str, language: str) -> di
         (say(f"winner.{kind}"), f"{named(facts.winner)}\n{say('bidder', n=alias)}"),
         (say(f"organiser.{kind}"), named(organiser)),
         (say("manner"), i18n.term(f"Format.{terms['format']}", language)),
+        *_royalty(closing, say),
         (say("terms"), _terms_in_short(facts, say)),
         (say("opened_at"), say("beijing", at=local(card.opens_at, "%Y-%m-%d %H:%M:%S"))),
         (say("closed_at"), say("beijing", at=local(closing.at, "%Y-%m-%d %H:%M:%S"))),
@@ -168,6 +169,14 @@ def document(facts: Facts, settings: Settings, key_id: str, language: str) -> di
     }
 
 
+def _royalty(closing: Place, say: Any) -> list[tuple[str, str]]:
+    """What is paid beside the price, where the format has it: basis points as percent."""
+    share = closing.data.get("detail", {}).get("royalty_bp")
+    if share is None:
+        return []
+    return [(say("royalty"), say("percent", percent=f"{share // 100}.{share % 100:02d}"))]
+
+
 def _terms_in_short(facts: Facts, say: Any) -> str:
     terms = facts.lot.terms
     reserve = facts.closing.data.get("reserve_fen")
@@ -177,7 +186,8 @@ def _terms_in_short(facts: Facts, say: Any) -> str:
     if terms["deposit_fen"]:
         parts.append(say("deposit", amount=money(terms["deposit_fen"])))
     parts.append(say("no_reserve") if reserve is None else say("reserve", amount=money(reserve)))
-    parts.append(say("bids", n=facts.lot.card.bid_count))
+    if terms["format"] != "sealed":
+        parts.append(say("bids", n=facts.lot.card.bid_count))
     return say("joint", space=" ").join(parts)
 
 

@@ -147,6 +147,8 @@ def _turned(session: Session, lot: LotDetail, place: Place, now: dt.datetime) ->
 
 def _ended(session: Session, lot: LotDetail, place: Place, now: dt.datetime) -> None:
     """The close: won, lost with rank and distance, or how it ended for those who did not bid."""
+    detail = place.data.get("detail", {})
+    forfeits = detail.get("unopened", []) if detail.get("unopened_rule") == "forfeit" else []
     winner, key = place.data.get("winner"), f"{lot.card.id}:{place.seq}"
     for person_id, alias in lookups.followers(session, lot.card.id).items():
         standing = None if alias is None else lookups.standing(session, lot.card.id, alias)
@@ -156,6 +158,7 @@ def _ended(session: Session, lot: LotDetail, place: Place, now: dt.datetime) -> 
             hammer_fen=place.data.get("hammer_fen"),
             alias=alias,
             won=alias is not None and alias == winner,
+            forfeits=alias in forfeits,
             rank=standing.rank if standing else None,
             bidders=standing.bidders if standing else None,
             last_fen=standing.last_fen if standing else None,

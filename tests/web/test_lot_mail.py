@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from auctions import watching
+from auctions import queries, watching
 from auctions.rules import commands as c
+from auctions.rules.formats.sealed import seal
 from market.clock import FixedClock
 from market.db import t
 from market.parties.models import Person
 from market.work import run_one
 from tests.auctions.ended import Played, play
 from tests.auctions.rows import ENDS, OPENS, stage
-from web import lot_mail, wiring
+from web import confirmations, lot_mail, wiring
 from web.mail import Mail, MemoryMailer
 from web.worker import handlers
 
@@ -238,3 +239,62 @@ def test_handlers_may_run_twice(parts: wiring.Parts, post: Post, writer: Any, cl
     lot_mail.tell(parts, Claimed(0, lot_mail.NEWS, {"lot_id": played.lot_id, "seq": place.seq}, 2))
     lot_mail.tell(parts, Claimed(0, lot_mail.NEWS, {"lot_id": 10**6, "seq": 1}, 1))
     assert (len(sent), post.send()) == (3, [])
+
+
+def test_an_envelope_left_closed_is_told_what_it_costs(
+    parts: wiring.Parts, post: Post, writer: Any, clock: FixedClock
+) -> None:
+    (lot_id,), (bidders,), rows = stage(
+        parts.db, bidders=3, deposit_fen=50_000, format="sealed", params={"unopened": "forfeit"}
+    )
+    clock.set(OPENS)
+    writer.submit(c.Open(lot_id=lot_id)).result(20)
+    amounts, nonce = (1_300_000, 1_100_000, 1_500_000), "0" * 32
+    for alias, (bidder, amount) in enumerate(zip(bidders, amounts, strict=True), 1):
+        act(writer, clock, lot_id, bidder, "seal", None, {"commitment": seal(lot_id, alias, amount, nonce)})
+    clock.set(ENDS + dt.timedelta(seconds=1))
+    writer.submit(c.Close(lot_id=lot_id)).result(20)
+    for bidder, amount in list(zip(bidders, amounts, strict=True))[:2]:
+        act(writer, clock, lot_id, bidder, "open", amount, {"nonce": nonce})
+    clock.advance(seconds=3602)
+    assert writer.submit(c.Close(lot_id=lot_id)).result(20).accepted
+    speak(parts, "en")
+    won, lost, closed = by_address(parts, Played(lot_id, bidders, rows), post.round())
+    assert "is yours at ¥13,000" in won.body
+    assert "number 2 of 2 bidders; your last bid of ¥11,000 was ¥2,000 below the best" in lost.body
+    assert "given back." in lost.body
+    assert "Your envelope was not opened" in closed.body
+    with parts.db.read() as session:
+        facts = confirmations.read(session, queries.lot_detail(session, lot_id))
+    assert facts.winner.name
+    assert confirmations.make(facts, parts.settings, parts.signer.key_id, "en").startswith(b"%PDF")
+
+
+def test_a_royalty_is_on_the_confirmation(parts: wiring.Parts, writer: Any, clock: FixedClock) -> None:
+    (lot_id,), (bidders,), _ = stage(parts.db, bidders=1, format="scoring", step_fen=None)
+    clock.set(OPENS)
+    writer.submit(c.Open(lot_id=lot_id)).result(20)
+    act(writer, clock, lot_id, bidders[0], "offer", 1_200_000, {"royalty_bp": 325})
+    clock.set(ENDS + dt.timedelta(seconds=1))
+    writer.submit(c.Close(lot_id=lot_id)).result(20)
+    with parts.db.read() as session:
+        facts = confirmations.read(session, queries.lot_detail(session, lot_id))
+    said = confirmations.document(facts, parts.settings, parts.signer.key_id, "zh-Hans")
+    assert ("提成比例", "3.25%") in said["rows"]
+
+
+def act(
+    writer: Any, clock: FixedClock, lot_id: int, bidder: Any, name: str, amount: int | None, extra: Any
+) -> None:
+    """One act of a bidder, which must be accepted."""
+    bid = c.PlaceBid(
+        lot_id=lot_id,
+        person_id=bidder.person_id,
+        client_bid_id=f"{name}-{bidder.person_id:08d}",
+        amount_fen=amount,
+        received_at=clock.now(),
+        act=name,
+        extra=extra,
+    )
+    answer = writer.submit(bid).result(20)
+    assert answer.accepted, answer
