@@ -220,6 +220,19 @@ def test_a_file_too_large_is_for_the_command(client: TestClient, monkeypatch: py
     assert "market verify" in page.text
 
 
+def test_files_are_bounded_in_lines_and_checked_one_at_a_time(
+    client: TestClient, played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"journal": ("j.jsonl", journal(client, played.lot_id))}
+    with lot_proof._SLOT:
+        busy = client.post("/verify", files=files)
+    assert (busy.status_code, busy.headers["retry-after"]) == (503, "5")
+    monkeypatch.setattr(lot_proof, "MOST_LINES", 3)
+    assert client.post("/verify", files=files).status_code == 422
+    monkeypatch.undo()
+    assert client.post("/verify", files=files).status_code == 200
+
+
 def test_checking_stores_nothing(client: TestClient, played: Played, parts: wiring.Parts) -> None:
     def rows() -> list[int]:
         with parts.db.read() as session:

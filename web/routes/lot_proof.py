@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from auctions.proof import Opened, Places
 from auctions.queries import LotDetail
 from auctions.rules.state import ENDED, LotState
 from auctions.verify import Report, Violation
-from market.errors import InvalidInput, NotFound, SignInRequired, WrongState
+from market.errors import InvalidInput, NotFound, SignInRequired, Unavailable, WrongState
 from web import confirmations, i18n, rate, refusals
 from web.deps import FormDep, PageDep, ReadTx, RowId
 from web.errors import field_problems
@@ -32,9 +33,13 @@ router = APIRouter()
 
 MOST_MB = 20
 """Largest journal that is checked here, MiB; a larger one is for the command."""
+MOST_LINES = 100_000
+"""Lines of a file that are read; a true journal of `MOST_MB` has fewer."""
 MOST_RECEIPTS = 500
 SHOWN = 50
 """Violations named on the page; the rest are counted."""
+_SLOT = threading.BoundedSemaphore(1)
+"""One file is checked at a time: it takes seconds of a processor that bids are waiting for."""
 
 
 @dataclass(frozen=True)
@@ -267,9 +272,11 @@ def _judge_here(page: Page, opened: Sequence[Opened]) -> set[int | None]:
 
 
 def _check_file(upload: UploadFile, opened: Sequence[Opened]) -> tuple[Report, Places]:
-    """The checker's report on an uploaded journal. Raises InvalidInput for what is none."""
+    """The checker's report on an uploaded journal. Raises InvalidInput for what is none, Unavailable."""
     if upload.size is not None and upload.size > MOST_MB * 1024 * 1024:
         raise InvalidInput([("journal", "journal_too_large", {"mb": MOST_MB})])
+    if not _SLOT.acquire(blocking=False):
+        raise Unavailable(retry_after=5)
     text = io.TextIOWrapper(upload.file, encoding="utf-8-sig")
     try:
         return proof.check(_journal_lines(text), opened)
@@ -277,6 +284,7 @@ def _check_file(upload: UploadFile, opened: Sequence[Opened]) -> tuple[Report, P
         raise InvalidInput([("journal", "journal_not_text", {})]) from None
     finally:
         text.detach()
+        _SLOT.release()
 
 
 def _journal_lines(lines: io.TextIOWrapper) -> Iterator[str]:
@@ -294,7 +302,10 @@ def _journal_lines(lines: io.TextIOWrapper) -> Iterator[str]:
         code = "receipt_for_journal" if _looks_signed(head) else "not_a_journal"
         raise InvalidInput([("journal", code, {})])
     yield first
-    yield from lines
+    for number, line in enumerate(lines, 2):
+        if number > MOST_LINES:
+            raise InvalidInput([("journal", "journal_too_large", {"mb": MOST_MB})])
+        yield line
 
 
 def _not_json(first: str) -> str:
