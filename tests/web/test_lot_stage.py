@@ -105,9 +105,11 @@ def test_there_is_no_rehearsal_of_a_format_that_is_not(live_client: TestClient) 
 
 
 def test_no_other_site_may_rehearse(live_client: TestClient) -> None:
-    with live_client.websocket_connect(
-        "/ws/rehearsal/english", headers={"origin": "https://elsewhere.example"}
-    ) as socket:
-        with pytest.raises(WebSocketDisconnect) as ended:
-            socket.receive_json()
+    with (
+        live_client.websocket_connect(
+            "/ws/rehearsal/english", headers={"origin": "https://elsewhere.example"}
+        ) as socket,
+        pytest.raises(WebSocketDisconnect) as ended,
+    ):
+        socket.receive_json()
     assert ended.value.code == protocol.CloseCode.FORBIDDEN_ORIGIN
