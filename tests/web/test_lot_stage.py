@@ -98,9 +98,11 @@ def test_anybody_can_rehearse_every_format(live_client: TestClient, format_name:
 
 
 def test_there_is_no_rehearsal_of_a_format_that_is_not(live_client: TestClient) -> None:
-    with live_client.websocket_connect("/ws/rehearsal/barter") as socket:
-        with pytest.raises(WebSocketDisconnect) as ended:
-            socket.receive_json()
+    with (
+        live_client.websocket_connect("/ws/rehearsal/barter") as socket,
+        pytest.raises(WebSocketDisconnect) as ended,
+    ):
+        socket.receive_json()
     assert ended.value.code == protocol.CloseCode.NO_SUCH_LOT
 
 
