@@ -23,7 +23,7 @@ _TEXTS = (
     "dutch_first", "dutch_floor", "dutch_next", "dutch_step", "dutch_still", "dutch_take", "envelope_best",
     "envelope_elsewhere", "envelope_here", "envelope_not_best", "envelope_opened", "envelope_sealed", "hammer",
     "http", "large_jump", "leads", "matched", "minutes_left", "no_envelope", "nobody", "not_a_royalty",
-    "not_an_amount", "now", "opens_in", "outbid", "own_maximum", "own_maximum_passed", "points", "price_fell",
+    "not_an_amount", "now", "opens_in", "outbid", "own_accepted", "own_maximum", "own_maximum_passed", "own_refused", "points", "price_fell",
     "receipt", "refused_by", "round_trip", "safe_until", "score", "score_enough", "score_first",
     "score_preview", "score_short", "sealed_count", "sealed_from", "seconds_left", "sending", "session_ended",
     "slip_differs", "slip_other_lot", "slip_unreadable", "spoken_act", "spoken_bid", "spoken_extended",

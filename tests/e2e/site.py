@@ -74,8 +74,8 @@ class Site:
         )
         return int(found[0].id)
 
-    def live_lot(self) -> int:
-        """A lot that takes bids and has two demo bidders at least."""
+    def live_lot(self, format_name: str = "english") -> int:
+        """A lot of a format that takes bids and has two demo bidders at least."""
         lot, a = t(Lot).c, t(Admission).c
         found = self.read(
             sa.select(lot.id)
@@ -83,6 +83,7 @@ class Site:
             .join(t(Person), t(Person).c.id == a.person_id)
             .where(
                 lot.state.in_([state.value for state in BIDDING]),
+                lot.terms["format"].as_string() == format_name,
                 a.state == AdmissionState.ADMITTED.value,
                 t(Person).c.demo.is_(True),
             )
@@ -90,7 +91,7 @@ class Site:
             .having(sa.func.count() >= 2)
             .order_by(lot.ends_at.desc())
         )
-        assert found, "the demo market has no live lot with two demo bidders"
+        assert found, f"the demo market has no live {format_name} lot with two demo bidders"
         return int(found[0].id)
 
     def bidders(self, lot_id: int) -> list[int]:

@@ -11,6 +11,7 @@ from importlib import resources
 
 import pytest
 
+from auctions.rules.formats import RULES
 from auctions.rules.formats.english import minimum_after
 from auctions.rules.terms import Terms
 from market.deals import rules as deal_rules
@@ -29,7 +30,7 @@ from market.parties.models import OrganisationKind
 from market.permissions import Role
 from web.demo.content.contracts import LAST_DAY
 from web.demo.content.generate import DemoContent, generate
-from web.demo.content.lots import Outcome
+from web.demo.content.lots import DemoLot, Outcome
 from web.demo.content.organisations import WENLING
 from web.demo.content.statistics import ESTIMATE, OFFICIAL_2024_FEN, yearly_gdp_fen
 from web.demo.content.topics import TOPICS
@@ -319,14 +320,28 @@ class TestContracts:
         assert all(one.year != 2024 and one.source == ESTIMATE for one in content.gdp)
 
 
+def english(content: DemoContent) -> list[DemoLot]:
+    return [one for one in content.lots if one.terms.format == "english"]
+
+
 class TestLots:
     def test_twelve_are_over_and_some_are_to_come(self, content: DemoContent) -> None:
-        over = [one for one in content.lots if one.expected is not Outcome.OPEN]
+        over = [one for one in english(content) if one.expected is not Outcome.OPEN]
         assert len(over) == 12
         assert {one.expected for one in over} == set(Outcome) - {Outcome.OPEN}
         coming = [one for one in content.lots if one.expected is Outcome.OPEN]
         assert any(one.opens_in_s < 0 < one.opens_in_s + one.terms.duration_s for one in coming)
         assert any(one.opens_in_s > 0 for one in coming)
+
+    def test_every_format_has_one_over_and_one_open(self, content: DemoContent) -> None:
+        for name in RULES:
+            mine = [one for one in content.lots if one.terms.format == name]
+            assert any(one.expected is Outcome.SOLD for one in mine)
+            assert any(
+                one.expected is Outcome.OPEN and one.opens_in_s < 0 < one.opens_in_s + one.terms.duration_s
+                for one in mine
+            )
+            assert all(bid.act in (*RULES[name].ACTS, "bid") for one in mine for bid in one.bids)
 
     def test_their_results_were_on_offer_and_are_used_once(self, content: DemoContent) -> None:
         results = {one.key: one for one in content.results}
@@ -347,7 +362,7 @@ class TestLots:
             assert all(bidder.asked_before_s < lot.published_before_s for bidder in lot.bidders)
 
     def test_bids_obey_the_rules(self, content: DemoContent) -> None:
-        for lot in content.lots:
+        for lot in english(content):
             opens = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
             terms = Terms(
                 start_fen=lot.terms.start_fen,

@@ -164,7 +164,10 @@ def room_page(
             session, lot_id, after_seq=max(0, state.seq - JOURNAL_LIMIT), limit=JOURNAL_LIMIT
         )
         side = _side(session, lot_id, state, last)
-    you = {"alias": alias, "can_bid": alias is not None}
+    can_bid = (
+        admission is not None and alias is not None and actor.can(Action.BID_PLACE, admission.organisation_id)
+    )
+    you = {"alias": alias, "can_bid": can_bid, "priority": admission.priority if admission else None}
     cover = None
     if lot.terms.get("cover_bp") and deposit is not None:
         cover = deposit.amount_fen * 10_000 // lot.terms["cover_bp"]
@@ -191,7 +194,7 @@ def room_page(
         terms=dict(lot.terms),
         admission=admission,
         deposit=deposit,
-        can_bid=alias is not None,
+        can_bid=can_bid,
         can_conduct=actor.can(Action.LOT_CONDUCT),
         organisations=_bidders_for(actor, seller),
         entries=[entry(line, language, alias) for line in reversed(last)],

@@ -6,7 +6,16 @@ import datetime as dt
 import random
 from dataclasses import dataclass
 
-from web.demo.content import contracts, demands, enquiries, lots, organisations, results, statistics
+from web.demo.content import (
+    contracts,
+    demands,
+    enquiries,
+    lot_formats,
+    lots,
+    organisations,
+    results,
+    statistics,
+)
 from web.demo.content.contracts import DemoContract
 from web.demo.content.demands import DemoDemand
 from web.demo.content.enquiries import DemoEnquiry
@@ -46,6 +55,7 @@ def generate(today: dt.date, seed: int = SEED) -> DemoContent:
     offered = results.results(stream("results"), parties, today)
     wanted = demands.demands(stream("demands"), parties, today)
     sold = lots.lots(stream("lots"), parties, offered)
+    sold += lot_formats.lots(stream("lot formats"), parties, offered, sold)
     return DemoContent(
         organisations=parties,
         people=organisations.people(stream("people"), parties),

@@ -1,5 +1,7 @@
 """Lots: a dozen that are over, told bid by bid for replay through the real writer, and some to come.
 
+These are English auctions; `lot_formats` has a few of every other format.
+
 The bids obey the rules of an English auction (whole steps, the leader does not raise, soft close); what
 the replay decides is the truth, and `expected` only says what this script was written to end in.
 """
@@ -35,7 +37,7 @@ class Outcome(enum.StrEnum):
 
 @dataclass(frozen=True)
 class DemoTerms:
-    """Terms; amounts fen, times in seconds. `hard_end_s` counts from the opening."""
+    """Terms; amounts fen, times in seconds. `hard_end_s` counts from the opening. `params` are the format's own."""
 
     start_fen: int
     step_fen: int
@@ -47,6 +49,8 @@ class DemoTerms:
     hard_end_s: int | None
     max_steps: int | None
     sole_bidder_sells: bool
+    format: str = "english"
+    params: tuple[tuple[str, int | str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,15 @@ class DemoBidder:
 
 @dataclass(frozen=True)
 class DemoBid:
-    """A bid, seconds after the opening."""
+    """A bid, seconds after the opening. `act` and what comes after it are those of the lot's format; the
+    amount of an envelope is known to this script, not to the market."""
 
     offset_s: float
     organisation: str
     amount_fen: int
+    act: str = "bid"
+    royalty_bp: int = 0
+    nonce: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,7 @@ def lots(
     numbers: dict[str, int] = {}
     found = []
     for place, (sale, days, count, ending, industries) in enumerate(_PAST, 1):
-        result = _result(results, taken, days + 12, industries)
+        result = fitting_result(results, taken, days + 12, industries)
         numbers[sale] = numbers.get(sale, 0) + 1
         opens = -days * DAY + (numbers[sale] % 4) * 5400.0
         found.append(
@@ -176,13 +184,13 @@ def lots(
         ("lot-next", 86_400.0, 7200, 0, ("pumps_motors", "machine_tools")),
         ("lot-later", 4 * DAY, 86_400, 0, ("auto_parts", "medical", "footwear")),
     ):
-        result = _result(results, taken, 25, industries)
+        result = fitting_result(results, taken, 25, industries)
         numbers["sale-now"] = numbers.get("sale-now", 0) + 1
         found.append(_coming(rng, key, numbers["sale-now"], result, opens, duration, bids, organisations))
     return tuple(found)
 
 
-def _result(
+def fitting_result(
     results: tuple[DemoResult, ...], taken: set[str], age: float, industries: tuple[str, ...]
 ) -> DemoResult:
     """An unused result that was on offer at the time, not sold by negotiation, of an institute if there is one."""
@@ -226,7 +234,7 @@ def _terms(
     )
 
 
-def _bidders(
+def firms(
     rng: random.Random, result: DemoResult, organisations: tuple[DemoOrganisation, ...], count: int
 ) -> list[str]:
     """Firms of the result's industry first, never its owner."""
@@ -256,7 +264,7 @@ def _past(
         reserve=ending is Outcome.RESERVE_NOT_MET or place in (1, 5, 9),
         sole_sells=True,
     )
-    names = _bidders(rng, result, organisations, count)
+    names = firms(rng, result, organisations, count)
     priority = names[-1] if place == 2 else ""
     bids: list[DemoBid] = []
     stop = None
@@ -348,7 +356,7 @@ def _coming(
 ) -> DemoLot:
     """A lot that is open or yet to open; both demo bidders are admitted where bidding is on."""
     terms = _terms(rng, result, duration, reserve=key == "lot-live-long", sole_sells=True)
-    others = [one for one in _bidders(rng, result, organisations, 6) if one not in ("lanchi", "qushan")]
+    others = [one for one in firms(rng, result, organisations, 6) if one not in ("lanchi", "qushan")]
     if bids:
         names = [*(one for one in ("lanchi", "qushan") if one != result.organisation), *others[:2]]
     else:

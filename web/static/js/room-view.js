@@ -108,6 +108,9 @@ export const stamp = (at) => new Date(at).toLocaleString("sv-SE", { timeZone: "A
 /** The time of day of an instant, 21:05:09. */
 export const timeOfDay = (at) => stamp(at).slice(11);
 
+/** The same to a tenth of a second, 21:05:09.3. */
+export const preciseTime = (at) => `${timeOfDay(at)}.${Math.floor((new Date(at).getTime() % 1000) / 100)}`;
+
 /* ---- the falling price (auctions/rules/formats/dutch.py) ---- */
 
 /** How many prices there are, from the start price to the floor. */

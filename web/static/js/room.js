@@ -1,208 +1,211 @@
 /**
- * The live room of a lot.
+ * The bidder's page of a lot.
  *
- * The page works as a plain form without this module. With it, one socket brings a snapshot and then every
- * journal entry in order; the view is what a fresh snapshot at the same seq would show (`project` mirrors
- * the server's function of that name). A bid gets its id here, before it is sent, and keeps it in storage until it is
- * answered; when the socket stalls, the same id goes by HTTP and gets the same answer. The server's clock
- * decides everything: this one only shows it, with how sure it is.
+ * The page works as plain forms without this module. With it, one socket brings a snapshot and then every
+ * journal entry in order; the view is what a fresh snapshot at the same seq would show. The server's clock decides
+ * everything: this page only shows it, with how sure it is. The parts: `room-view` (what is shown), `room-clock`,
+ * `room-socket`, `room-bid` (bids on their way), `room-formats` (how each format is bid for), `room-speech`.
  */
-import { announce, capital, fillIn, money } from "./room-text.js";
+import { Ask } from "./room-ask.js";
+import { Bids } from "./room-bid.js";
+import { Clock } from "./room-clock.js";
+import { FORMATS } from "./room-formats.js";
+import { Line } from "./room-socket.js";
+import { Speech, Tones } from "./room-speech.js";
+import { fillIn, money } from "./room-text.js";
+import {
+  BIDDING, ENDED, STOPPED, UPCOMING, bidder, drawEntry, element, entryLine, eventsIn, face, headline, percent, project, put, refusal, reveal, show, preciseTime, sideAfter, stamp, standingOf, target, timeOfDay,
+} from "./room-view.js";
 
-const room = document.querySelector("[data-room]");
-const config = JSON.parse(room.dataset.room);
-const place = (name) => room.querySelector(`[data-live="${name}"]`);
-const texts = config.texts;
+const root = document.querySelector("[data-room]");
+const config = JSON.parse(root.dataset.room);
+const { texts } = config;
+const place = (name) => root.querySelector(`[data-live="${name}"]`);
 
-const ANSWER_TIMEOUT = 4000;
-const HEARTBEAT_TIMEOUT = 25000;
-const RECENT = 20;
 const SPOKEN = [600, 300, 60, 30, 10];
+const MOST_ENTRIES = 200;
+const SETTLE = 60;
+const HOLD = 900;
+
+const clock = new Clock();
+const speech = new Speech(place("say"));
+const tones = new Tones(root.querySelector("[data-sound]"));
 
 const state = {
-  view: config.view, seq: config.seq, epoch: config.epoch, you: config.you,
-  socket: null, tries: 0, heard: 0, closed: false, pending: null, lead: null, spoken: new Set(),
-  offset: 0, sure: Infinity, samples: [], mine: new Set(config.mine),
+  view: config.view, seq: config.seq, epoch: config.epoch, you: config.you, side: config.side ?? { stopped_at: null, floor_only: false },
+  mine: new Set(config.mine), maximum: config.maximum_fen ?? null, envelope: config.envelope ?? null,
+  lead: null, held: 0, spoken: new Set(), drawing: 0,
 };
 
-/* ---- clock: the sample with the shortest round trip counts ---- */
-function sample(sent, serverTime) {
-  const back = performance.now();
-  const trip = back - sent;
-  const server = Date.parse(serverTime) + trip / 2;
-  state.samples.push({ trip, offset: server - (performance.timeOrigin + back) });
-  if (state.samples.length > 8) state.samples.shift();
-  const best = state.samples.reduce((a, b) => (b.trip < a.trip ? b : a));
-  state.offset = best.offset;
-  state.sure = best.trip / 2;
-}
-const serverNow = () => performance.timeOrigin + performance.now() + state.offset;
+/* ---- bids ---- */
+const bids = new Bids({
+  key: `bid:${config.lot_id}`,
+  address: config.bids,
+  hooks: {
+    send: (message) => line.send(message),
+    state: (what) => { put(root, "bid-state", texts[what] ?? ""); draw(); },
+    answered,
+  },
+});
 
-function askTheTime(times = 5) {
-  state.samples = [];
-  for (let i = 0; i < times; i += 1) setTimeout(() => send({ type: "ping", sent: performance.now() }), i * 150);
-}
+const room = {
+  root, config, texts, state, clock, speech,
+  ask: new Ask(document.querySelector('[data-live="confirm"]'), texts),
+  pending: () => bids.pending !== null,
+  place: (act, amount, extra = {}) => bids.place(act, amount, extra),
+  headline: drawHeadline,
+};
+const format = (FORMATS[config.view.format] ?? FORMATS.english)(room);
 
-/* ---- socket ---- */
-function send(message) {
-  if (state.socket?.readyState !== WebSocket.OPEN) return false;
-  state.socket.send(JSON.stringify({ v: 1, ...message }));
-  return true;
-}
-
-function connect() {
-  if (state.closed) return;
-  show("connection", "wait");
-  const socket = new WebSocket(config.socket);
-  state.socket = socket;
-  socket.addEventListener("open", () => {
-    state.heard = performance.now();
-    send({ type: "hello", epoch: state.epoch, resume_after_seq: state.seq });
-    askTheTime();
-  });
-  socket.addEventListener("message", (event) => {
-    if (socket !== state.socket) return;
-    state.heard = performance.now();
-    show("connection", "on");
-    receive(JSON.parse(event.data));
-  });
-  socket.addEventListener("close", (event) => {
-    if (socket !== state.socket) return;
-    if ([4403, 4404].includes(event.code)) { state.closed = true; show("connection", "off"); return; }
-    reconnect();
-  });
+function answered(answer, bid, accepted) {
+  if (accepted) state.mine.add(answer.seq);
+  format.answered(answer, bid, accepted);
+  const said = accepted ? fillIn(texts.done[bid.act] ?? texts.accepted, { seq: answer.seq, amount: bid.amount_fen === null ? "" : money(bid.amount_fen) }) : refusal(answer, texts);
+  put(root, "bid-state", accepted ? said : "");
+  speech.alarm(said);
+  noteOwn(answer, bid, accepted);
+  draw();
 }
 
-function reconnect(after) {
-  show("connection", "wait");
-  state.socket = null;
-  const pause = after ?? Math.min(15000, 400 * 2 ** state.tries) * (0.5 + Math.random());
-  state.tries += 1;
-  setTimeout(connect, pause);
+/** A line of the own history. */
+function noteOwn(answer, bid, accepted) {
+  const list = place("own");
+  if (!list) return;
+  list.querySelector(".own__none")?.remove();
+  const item = element("li", `own__line${accepted ? "" : " own__line--refused"}`);
+  const first = element("p");
+  first.append(element("b", "", texts.acts[bid.act] ?? bid.act), " ", element("span", "num", [bid.amount_fen === null ? "" : money(bid.amount_fen), bid.extra.royalty_bp === undefined ? "" : percent(bid.extra.royalty_bp)].filter(Boolean).join(" + ")), ` · ${accepted ? texts.own_accepted : texts.own_refused} · ${stamp(answer.server_time ?? clock.now())}`);
+  item.append(first);
+  item.append(element("p", accepted ? "meta" : "own__why", accepted ? fillIn(texts.accepted, { seq: answer.seq }) : refusal(answer, texts)));
+  if (answer.receipt) {
+    const details = element("details");
+    details.append(element("summary", "", texts.receipt), element("code", "own__receipt", JSON.stringify(answer.receipt)));
+    item.append(details);
+  }
+  list.prepend(item);
 }
 
-function resynchronise() {
-  const silent = performance.now() - state.heard > HEARTBEAT_TIMEOUT;
-  if (state.socket?.readyState === WebSocket.OPEN && !silent) askTheTime(3);
-  else if (state.socket) { const old = state.socket; state.socket = null; old.close(); state.tries = 0; reconnect(0); }
+/* ---- the line ---- */
+const line = new Line(config.socket, {
+  hello: () => (state.epoch === null ? {} : { epoch: state.epoch, resume_after_seq: state.seq }),
+  message: receive,
+  woke: () => clock.forget(),
+  state: (what, why) => {
+    show(root, "connection", what);
+    if (what !== "wait" || why !== "draining") word(what === "off" ? (texts[why] ?? "") : "");
+  },
+});
+setInterval(() => line.time(3), 60000);
+
+function word(text) {
+  put(root, "connection-word", text);
+  reveal(root, "connection-word", Boolean(text));
 }
-document.addEventListener("visibilitychange", () => { if (!document.hidden) resynchronise(); });
-window.addEventListener("online", resynchronise);
-setInterval(() => {
-  if (state.socket?.readyState === WebSocket.OPEN && performance.now() - state.heard > HEARTBEAT_TIMEOUT) resynchronise();
-}, 5000);
-setInterval(() => askTheTime(3), 60000);
 
 function receive(message) {
   switch (message.type) {
     case "snapshot":
-      state.tries = 0;
-      state.epoch = message.epoch;
-      state.seq = message.seq;
-      state.view = message.state;
-      drawAll();
-      resend();
+      line.well();
+      Object.assign(state, { epoch: message.epoch, seq: message.seq, view: message.state });
+      state.side = { ...state.side, stopped_at: STOPPED.includes(message.state.state) ? (state.side.stopped_at ?? message.server_time) : null };
+      draw();
+      bids.resend();
       break;
     case "event":
-      if (message.seq <= state.seq) break;
-      if (message.seq !== state.seq + 1) { state.epoch = null; resynchroniseFromScratch(); break; }
-      state.tries = 0;
-      state.seq = message.seq;
-      happened(message);
-      break;
-    case "events": // told together; after a gap there is no socket, and the rest comes anew
-      for (const event of message.events) if (state.socket) receive(event);
+    case "events":
+      happened(eventsIn(message));
       break;
     case "heartbeat":
-      put("watchers", String(message.watchers));
-      if (message.seq > state.seq) resynchroniseSoon(message.seq);
-      resend();
+      line.well();
+      put(root, "watchers", String(message.watchers));
+      if (message.seq > state.seq) behind(message.seq);
+      bids.resend();
       break;
-    case "watchers": put("watchers", String(message.n)); break;
-    case "you": // the welcome's last word, also when there was nothing to catch up with
-      state.tries = 0;
-      state.you = message;
-      show("connection", "on");
-      drawStanding();
-      resend();
+    case "watchers": put(root, "watchers", String(message.n)); break;
+    case "you": { // the welcome's last word, also when there was nothing to catch up with
+      line.well();
+      const could = state.you?.can_bid ?? false;
+      state.you = { ...state.you, ...message };
+      // The page was made for somebody who could not bid, or could: it needs its other face.
+      if (message.can_bid !== could && !bids.pending && !config.practice && onceInAWhile()) { location.reload(); break; }
+      draw();
+      bids.resend();
       break;
-    case "pong": sample(message.sent, message.server_time); break;
-    case "receipt": answered(message, true); break;
-    case "refused": answered(message, false); break;
-    case "draining": { const old = state.socket; state.socket = null; old?.close(); reconnect(message.reconnect_after_ms); break; }
+    }
+    case "pong": clock.sample(message.sent, message.server_time); drawTime(); break;
+    case "receipt": case "refused": bids.take(message); break;
+    case "draining":
+      word(fillIn(texts.draining, { n: Math.ceil(message.reconnect_after_ms / 1000) }));
+      line.renew(message.reconnect_after_ms);
+      break;
     default: break;
   }
 }
-function resynchroniseFromScratch() {
-  const old = state.socket; state.socket = null; old?.close(); reconnect(0);
-}
-function resynchroniseSoon(seq) {
-  // The head is ahead: give the frames under way a moment, then resume from what is known.
-  setTimeout(() => { if (state.seq < seq) resynchroniseFromScratch(); }, 1500);
+
+/** Whether half a minute has passed since this was asked: no page may reload itself in a circle. */
+function onceInAWhile() {
+  try {
+    const last = Number(sessionStorage.getItem("reloaded") ?? 0);
+    sessionStorage.setItem("reloaded", String(Date.now()));
+    return Date.now() - last > 30000;
+  } catch { return false; }
 }
 
-/* ---- the view after an event: as a snapshot at its seq would show it ---- */
-export function project(view, event) {
-  const next = { ...view, state: event.state, ends_at: event.ends_at };
-  const { kind, data } = event;
-  if (kind === "bid_accepted") {
-    next.price_fen = data.amount_fen;
-    next.leader = data.alias;
-    next.next_fen = event.next_fen;
-    next.step_fen = event.step_fen;
-    next.bid_count = view.bid_count + 1;
-    next.recent = [{ seq: event.seq, at: event.at, alias: data.alias, amount_fen: data.amount_fen, matched: data.matched }, ...view.recent].slice(0, RECENT);
-  } else if (kind === "bidder_admitted") next.bidders_admitted = view.bidders_admitted + 1;
-  else if (kind === "admission_revoked") next.bidders_admitted = view.bidders_admitted - 1;
-  else if (kind === "opened") { next.opens_at = event.at; next.hard_end = data.hard_end; }
-  else if (kind === "resumed") { next.opens_at = data.opens_at; next.hard_end = data.hard_end; next.notice = null; }
-  else if (kind === "outage_extended") next.hard_end = data.hard_end;
-  else if (kind === "announcement") next.notice = data.text;
-  else if (kind === "closed") next.outcome = { reason: data.reason, winner: data.winner, hammer_fen: data.hammer_fen, reserve_fen: data.reserve_fen };
-  if (["paused", "suspended", "withdrawn", "cancelled", "defaulted"].includes(kind)) next.notice = data.reason;
-  return next;
-}
+/** The head is ahead: give the frames under way a moment, then resume from what is known. */
+function behind(seq) { setTimeout(() => { if (state.seq < seq) line.renew(); }, 1500); }
 
-function happened(event) {
+function happened(events) {
   const before = state.view;
-  state.view = project(before, event);
-  note(event);
-  drawAll();
+  const fresh = [];
+  for (const event of events) {
+    if (event.seq <= state.seq) continue;
+    if (event.seq !== state.seq + 1) { state.epoch = null; line.renew(); break; }
+    state.seq = event.seq;
+    state.view = project(state.view, event);
+    state.side = sideAfter(state.side, event);
+    fresh.push(event);
+  }
+  if (!fresh.length) return;
+  line.well();
+  for (const event of fresh) { note(event); tell(event); }
+  if (before.ends_at !== state.view.ends_at && fresh.some((event) => event.kind === "bid_accepted")) {
+    state.spoken.clear();
+    speech.say(texts.spoken_extended, "end");
+  }
+  if (fresh.some((event) => event.kind === "bid_accepted" && (event.data.standing ?? true))) strike();
+  // Admitted, or no longer: a second hello asks who one is now.
+  if (config.looks && fresh.some((event) => ["bidder_admitted", "admission_revoked"].includes(event.kind))) line.send({ type: "hello" });
+  draw();
+}
+
+function tell(event) {
   if (event.kind === "bid_accepted") {
-    announce(fillIn(texts.spoken_bid, { bidder: bidder(event.data.alias), amount: money(event.data.amount_fen) }));
-    strike();
-    if (before.ends_at !== event.ends_at) { state.spoken.clear(); announce(texts.spoken_extended); }
-  } else announce([texts.kinds[event.kind], state.view.notice ?? ""].join(" "), event.kind === "closed");
+    const who = bidder(event.data.alias, texts);
+    speech.say(event.data.amount_fen === null
+      ? fillIn(texts.spoken_act, { bidder: who, act: texts.acts[event.data.act] ?? "" })
+      : fillIn(texts.spoken_bid, { bidder: who, amount: money(event.data.amount_fen) }), "bid");
+    return;
+  }
+  const words = [texts.kinds[event.kind], event.data.text ?? event.data.reason ?? ""].filter(Boolean).join(": ");
+  if (event.kind === "closed" || event.kind === "opening_began") speech.alarm(event.kind === "closed" ? [texts.kinds.closed, texts.reasons[event.data.reason]].join(": ") : texts.spoken_revealing);
+  else speech.say(words, event.kind);
+  if (event.data.text || event.data.reason) announced(event, words);
 }
 
-/* ---- drawing ---- */
-/** An instant as the server writes it: 2026-11-23 21:05:09, in Shanghai. */
-const stamp = (at) => new Date(at).toLocaleString("sv-SE", { timeZone: "Asia/Shanghai" });
-const bidder = (alias) => (alias === null ? "" : fillIn(texts.bidder, { n: alias }));
-function put(name, text) {
-  for (const where of room.querySelectorAll(`[data-live="${name}"]`)) if (where.textContent !== text) where.textContent = text;
+/** Announcements stand in the list of documents and announcements too. */
+function announced(event, words) {
+  const list = place("announcements");
+  if (!list || event.kind === "closed") return;
+  list.prepend(element("li", "", `${stamp(event.at)} · ${words}`));
+  watchDocuments();
 }
-function show(name, value) { const where = place(name); if (where) where.dataset.state = value; }
 
-function drawAll() {
-  const { view } = state;
-  put("price", view.price_fen === null ? money(view.start_fen) : money(view.price_fen));
-  put("caption", view.outcome?.hammer_fen ? texts.hammer : view.price_fen === null ? texts.start : texts.now);
-  put("leader", view.leader === null ? texts.nobody : fillIn(view.outcome?.hammer_fen ? texts.won : texts.leads, { bidder: bidder(view.leader) }));
-  put("clock-label", ["announced", "registration"].includes(view.state) ? texts.opens_in : texts.time_left);
-  put("state", texts.states[view.state]);
-  put("bids", String(view.bid_count));
-  put("minimum", view.next_fen === null ? "—" : money(view.next_fen));
-  put("step", money(view.step_fen));
-  put("notice", view.notice ?? "");
-  const notice = place("notice-box");
-  if (notice) notice.hidden = !view.notice;
-  drawChoices();
-  drawStanding();
-  const bidding = ["live", "extending"].includes(view.state);
-  const form = place("bid");
-  if (form) form.querySelector("fieldset").disabled = !bidding || state.you?.can_bid === false;
-  if (view.outcome && !room.dataset.ended) { room.dataset.ended = "1"; setTimeout(() => location.reload(), 1500 + Math.random() * 2500); }
+function note(event) {
+  const list = place("journal");
+  if (!list) return;
+  list.querySelector(".journal__none")?.remove();
+  list.prepend(drawEntry(entryLine(event, texts, state.you?.alias ?? null), texts));
+  while (list.children.length > MOST_ENTRIES) list.lastElementChild.remove();
 }
 
 /** The price is struck: a short glow, which the stylesheet leaves out for those who want no motion. */
@@ -214,225 +217,124 @@ function strike() {
   block.classList.add("is-new");
 }
 
-function drawChoices() {
-  const choices = place("choices");
-  const { next_fen: least, step_fen: step } = state.view;
-  if (!choices || least === null) return;
-  [...choices.querySelectorAll("button")].forEach((button, index) => {
-    const amount = least + step * [0, 1, 2, 5, 10, 20][index];
-    button.value = String(amount);
-    button.textContent = money(amount);
-  });
+/* ---- drawing ---- */
+/** Draw soon: entries that come together, a bid and the answer of a maximum, are seen as one. */
+function draw() { if (!state.drawing) state.drawing = setTimeout(drawAll, SETTLE); }
+
+function drawAll() {
+  state.drawing = 0;
+  const { view } = state;
+  drawHeadline();
+  put(root, "clock-label", UPCOMING.includes(view.state) ? texts.opens_in : texts.time_left);
+  put(root, "ends", stamp(view.ends_at));
+  put(root, "state", texts.states[view.state]);
+  put(root, "bids", String(view.bid_count));
+  put(root, "notice", view.notice ?? "");
+  reveal(root, "notice-box", Boolean(view.notice));
+  format.draw();
+  room.ask.refresh();
+  drawStanding();
+  drawTime();
+  if (ENDED.includes(view.state) && !config.ended && !config.practice && !bids.pending) {
+    config.ended = true;
+    setTimeout(() => location.reload(), 1500 + Math.random() * 2500);
+  }
+}
+
+function drawHeadline() {
+  const { caption, figure, holder } = headline(state.view, texts, clock.now(), state.side);
+  put(root, "caption", caption);
+  put(root, "price", figure);
+  put(root, "leader", holder);
 }
 
 function drawStanding() {
   const alias = state.you?.alias ?? null;
   // The answer to a bid may come before the frame that tells of it: until then it neither leads nor is outbid.
-  const told = [...state.mine].some((seq) => seq <= state.seq);
-  const bid = alias !== null && (told || state.view.recent.some((line) => line.alias === alias));
-  const lead = alias !== null && state.view.leader === alias;
-  const now = lead ? "lead" : bid ? "outbid" : "none";
-  show("standing", now);
+  let now = standingOf(state.view, alias, state.mine, state.seq);
+  // A bid that one's own maximum is about to answer outbids nobody.
+  const answers = state.lead === "lead" && now === "outbid" && state.maximum !== null && state.view.price_fen <= state.maximum && BIDDING.includes(state.view.state);
+  if (answers) {
+    state.held ||= performance.now();
+    if (performance.now() - state.held < HOLD) { now = "lead"; setTimeout(draw, HOLD); }
+  } else state.held = 0;
+  show(root, "standing", now);
   const block = place("priceblock");
-  if (block) { block.classList.toggle("priceblock--lead", lead); block.classList.toggle("priceblock--outbid", now === "outbid"); }
-  if (state.lead !== null && state.lead !== now) {
+  if (block) { block.classList.toggle("priceblock--lead", now === "lead"); block.classList.toggle("priceblock--outbid", now === "outbid" && state.view.format !== "dutch"); }
+  if (state.lead !== null && state.lead !== now && ["english", "scoring"].includes(state.view.format)) {
     if (now === "outbid") {
-      if (!state.pending) put("bid-state", "");
-      announce(texts.outbid, true);
-      sound(330);
+      if (!bids.pending) put(root, "bid-state", "");
+      speech.alarm(texts.outbid);
+      tones.play(330);
     }
-    if (now === "lead") { announce(texts.you_lead, true); sound(660); }
+    if (now === "lead") { speech.alarm(texts.you_lead); tones.play(660); }
   }
   state.lead = now;
 }
 
-function note(event) {
-  const list = place("journal");
-  if (!list) return;
-  list.querySelector(".journal__none")?.remove();
-  const item = document.createElement("li");
-  const bid = event.kind === "bid_accepted";
-  const mine = bid && event.data.alias === state.you?.alias;
-  item.className = `entry${bid ? "" : " entry--note"}${mine ? " entry--mine" : ""}`;
-  item.dataset.seq = event.seq;
-  const part = (name, cls, text, title) => {
-    const node = document.createElement(name);
-    node.className = cls;
-    node.textContent = text;
-    if (title) node.title = title;
-    item.append(node, " ");
-    return node;
-  };
-  part("span", "entry__seq num", String(event.seq));
-  const what = part("span", "entry__what", texts.kinds[event.kind]);
-  const told = (cls, text) => {
-    const node = document.createElement("span");
-    node.className = cls;
-    node.textContent = text;
-    what.append(" ", node);
-  };
-  const words = bid ? bidder(event.data.alias) : event.data.text ?? event.data.reason ?? "";
-  if (words) told("meta", words);
-  if (mine) told("entry__you", texts.you);
-  part("span", "entry__amount num", bid ? money(event.data.amount_fen) : "");
-  part("span", "entry__at num", stamp(event.at));
-  part("code", "entry__hash", event.hash.slice(0, 8), event.hash);
-  list.prepend(item);
-  while (list.children.length > 200) list.lastElementChild.remove();
+/* ---- time ---- */
+function drawTime() {
+  if (!clock.known) return;
+  const ms = (n) => Math.max(1, Math.round(n));
+  put(root, "clock-sure", `±${ms(clock.uncertainty)} ms`);
+  put(root, "uncertain", fillIn(texts.uncertain, { ms: ms(clock.uncertainty) }));
+  put(root, "trip", fillIn(texts.round_trip, { ms: ms(clock.trip) }));
+  const ahead = clock.deviceAhead;
+  put(root, "device", fillIn(ahead >= 0 ? texts.device_ahead : texts.device_behind, { ms: Math.round(Math.abs(ahead)) }));
+  const margin = clock.safeMargin;
+  put(root, "safe", fillIn(texts.safe_until, { time: preciseTime(Date.parse(state.view.ends_at) - margin), seconds: (margin / 1000).toFixed(1) }));
+  for (const name of ["trip", "device"]) reveal(root, name, true);
+  reveal(root, "safe", state.view.format !== "dutch" && [...BIDDING, "revealing"].includes(state.view.state));
 }
 
-/* ---- time left ---- */
-const two = (n) => String(n).padStart(2, "0");
 function tick() {
   const { view } = state;
-  const target = ["announced", "registration"].includes(view.state) ? view.opens_at : view.ends_at;
-  const left = (Date.parse(target) - serverNow()) / 1000;
-  const whole = Math.max(0, Math.floor(left));
-  const running = ["live", "extending", "announced", "registration"].includes(view.state);
-  const days = Math.floor(whole / 86400);
-  const face = room.querySelector("[data-countdown] time");
-  if (face) {
-    face.dateTime = target;
-    const clock = `${two(Math.floor((whole % 86400) / 3600))}:${two(Math.floor((whole % 3600) / 60))}:${two(whole % 60)}`;
-    const text = !running ? texts.states[view.state] : left <= 0 ? texts.closing : days ? `${days}${texts.day} ${clock}` : clock;
-    if (face.textContent !== text) face.textContent = text;
-    face.parentElement.classList.toggle("is-near", running && left > 0 && left < 60);
+  const at = target(view);
+  const left = (Date.parse(at) - clock.now()) / 1000;
+  const bidding = BIDDING.includes(view.state);
+  const running = bidding || view.state === "revealing" || UPCOMING.includes(view.state);
+  const where = root.querySelector("[data-countdown] time");
+  if (where) {
+    if (where.dateTime !== at) where.dateTime = at;
+    const text = !running ? texts.states[view.state] : left <= 0 ? texts.closing : face(left, texts.day);
+    if (where.textContent !== text) where.textContent = text;
+    where.parentElement.classList.toggle("is-near", running && left > 0 && left < 60);
   }
-  put("clock", new Date(serverNow()).toLocaleTimeString("zh-CN", { hour12: false, timeZone: "Asia/Shanghai" }));
-  put("clock-sure", Number.isFinite(state.sure) ? `±${Math.max(1, Math.round(state.sure))} ms` : "");
-  if (["live", "extending"].includes(view.state)) {
-    for (const mark of SPOKEN) {
-      if (left <= mark && left > mark - 2 && !state.spoken.has(mark)) {
-        state.spoken.add(mark);
-        announce(fillIn(mark >= 60 ? texts.minutes_left : texts.seconds_left, { n: mark >= 60 ? mark / 60 : mark }));
-      }
+  put(root, "clock", timeOfDay(clock.now()));
+  format.tick();
+  if (!bidding && view.state !== "revealing") return;
+  for (const mark of SPOKEN) {
+    if (left <= mark && left > mark - 2 && !state.spoken.has(mark)) {
+      state.spoken.add(mark);
+      speech.say(fillIn(mark >= 60 ? texts.minutes_left : texts.seconds_left, { n: mark >= 60 ? mark / 60 : mark }), "time");
     }
   }
 }
-setInterval(tick, 250);
 
-/* ---- sound, only when asked for ---- */
-let audio = null;
-const soundBox = document.querySelector("[data-sound]");
-soundBox?.addEventListener("change", () => { audio = soundBox.checked ? new AudioContext() : null; sound(520); });
-function sound(pitch) {
-  if (!audio) return;
-  const tone = audio.createOscillator();
-  const gain = audio.createGain();
-  gain.gain.setValueAtTime(0.15, audio.currentTime);
-  gain.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + 0.4);
-  tone.frequency.value = pitch;
-  tone.connect(gain).connect(audio.destination);
-  tone.start();
-  tone.stop(audio.currentTime + 0.4);
+/* ---- looking at documents takes their marks away the next time ---- */
+let watched = null;
+function watchDocuments() {
+  const section = place("documents");
+  if (!section || !config.looks || watched || !("IntersectionObserver" in window)) return;
+  let timer = 0;
+  watched = new IntersectionObserver(([seen]) => {
+    clearTimeout(timer);
+    if (!seen.isIntersecting) return;
+    timer = setTimeout(() => {
+      watched.disconnect();
+      watched = null;
+      fetch(config.looks, { method: "POST", body: new URLSearchParams({ quiet: "1" }) }).catch(() => {});
+    }, 3000);
+  }, { threshold: 0.6 });
+  watched.observe(section);
 }
+if (place("documents")?.dataset.fresh) watchDocuments();
 
-/* ---- bidding ---- */
-const form = place("bid");
-const dialog = document.querySelector("[data-live='confirm']");
-const stored = `bid:${config.lot_id}`;
-
-function problem(text) {
-  const box = place("bid-error");
-  if (!box) return;
-  place("bid-error-text").textContent = text;
-  box.hidden = !text;
-  form.querySelector("#bid-amount")?.toggleAttribute("aria-invalid", Boolean(text));
-}
-
-function readYuan(text) {
-  const match = /^[¥￥]?\s*([0-9][0-9,，]*)(?:\.([0-9]{1,2}))?\s*(元|万|万元)?$/.exec(text.trim());
-  if (!match) return null;
-  const unit = match[3]?.startsWith("万") ? 10000 : 1;
-  const fen = (Number(match[1].replace(/[,，]/g, "")) * 100 + Number((match[2] ?? "").padEnd(2, "0") || 0)) * unit;
-  return Number.isSafeInteger(fen) && fen > 0 ? fen : null;
-}
-
-form?.addEventListener("submit", (event) => {
-  if (!dialog?.showModal) return;
-  event.preventDefault();
-  problem("");
-  const pressed = event.submitter?.name === "amount_fen" ? Number(event.submitter.value) : readYuan(form.elements.amount.value);
-  if (pressed === null) { problem(texts.not_an_amount); form.elements.amount.focus(); return; }
-  const { next_fen: least, step_fen: step } = state.view;
-  dialog.querySelector("[data-confirm='amount']").textContent = money(pressed);
-  dialog.querySelector("[data-confirm='words']").textContent = capital(pressed);
-  const jump = dialog.querySelector("[data-confirm='jump']");
-  const steps = least === null ? 0 : (pressed - least) / step;
-  jump.hidden = steps < 10;
-  jump.textContent = fillIn(texts.large_jump, { n: Math.floor(steps) + 1 });
-  dialog.returnValue = "";
-  dialog.showModal();
-  dialog.addEventListener("close", () => { if (dialog.returnValue === "yes") placeBid(pressed); }, { once: true });
-});
-
-function placeBid(amount) {
-  const id = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
-  state.pending = { client_bid_id: id, amount_fen: amount, since: performance.now() };
-  try { localStorage.setItem(stored, JSON.stringify(state.pending)); } catch { /* storage may be off */ }
-  form.querySelector("fieldset").disabled = true;
-  put("bid-state", texts.sending);
-  dispatch();
-}
-
-function dispatch() {
-  const bid = state.pending;
-  if (!bid) return;
-  const sent = send({ type: "bid", client_bid_id: bid.client_bid_id, amount_fen: bid.amount_fen });
-  setTimeout(() => { if (state.pending?.client_bid_id === bid.client_bid_id) byHttp(bid); }, sent ? ANSWER_TIMEOUT : 0);
-}
-
-async function byHttp(bid) {
-  try {
-    const response = await fetch(config.bids, {
-      method: "POST", headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ client_bid_id: bid.client_bid_id, amount_fen: bid.amount_fen }),
-    });
-    const message = await response.json();
-    if (message.type) answered(message, message.type === "receipt");
-    else if (response.status === 503) throw new Error("busy");
-    else answered({ client_bid_id: bid.client_bid_id, code: message.code ?? "", sentence: message.title }, false);
-  } catch {
-    put("bid-state", texts.unsure);
-    setTimeout(() => { if (state.pending?.client_bid_id === bid.client_bid_id) byHttp(bid); }, 2000 + Math.random() * 2000);
-  }
-}
-
-function resend() {
-  if (!state.pending || performance.now() - state.pending.since < ANSWER_TIMEOUT) return;
-  state.pending.since = performance.now();
-  dispatch();
-}
-
-function answered(message, accepted) {
-  if (message.client_bid_id !== state.pending?.client_bid_id) return;
-  if (!accepted && message.retry) { setTimeout(dispatch, 500 + Math.random() * 1000); return; }
-  state.pending = null;
-  try { localStorage.removeItem(stored); } catch { /* storage may be off */ }
-  if (accepted) {
-    state.mine.add(message.seq);
-    problem("");
-    put("bid-state", fillIn(texts.accepted, { seq: message.seq }));
-    announce(fillIn(texts.accepted, { seq: message.seq }), true);
-    form.elements.amount.value = "";
-    form.elements.amount.dispatchEvent(new Event("input"));
-  } else {
-    put("bid-state", "");
-    const params = { ...message.params };
-    for (const key of Object.keys(params)) if (key.endsWith("_fen")) params[key] = money(params[key]);
-    const rule = message.seq ? ` ${fillIn(texts.refused_by, { seq: message.seq })}` : "";
-    const sentence = (message.sentence ?? fillIn(texts.refusals[message.code] ?? texts.refusals.other, params)) + rule;
-    problem(sentence);
-    announce(sentence, true);
-  }
+root.classList.add("is-live");
+if (!config.ended) {
+  if (config.socket) line.connect();
   drawAll();
+  tick();
+  setInterval(tick, 250);
 }
-
-try {
-  const kept = JSON.parse(localStorage.getItem(stored) ?? "null");
-  if (kept && form) { state.pending = { ...kept, since: -ANSWER_TIMEOUT }; put("bid-state", texts.unsure); }
-} catch { /* storage may be off */ }
-
-if (config.socket && !config.ended) connect();
-drawStanding();
-tick();
+if (config.you?.alias) bids.restore();
