@@ -86,8 +86,7 @@ class Doorkeeper:
     def address(self, peer: str, forwarded: str) -> str:
         """The client's address: the peer's, or what a trusted proxy says."""
         if forwarded and peer in self._proxies:
-            host: str = self._proxies.get_trusted_client_host(forwarded) or peer
-            return host
+            return self._proxies.get_trusted_client_address(forwarded)[0] or peer
         return peer
 
     def upgrade_in(self, address: str, now: float) -> float | None:

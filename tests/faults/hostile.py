@@ -2,10 +2,11 @@
 
     python -m tests.faults.hostile ATTACK PORT LOT SECONDS [TOKEN]
 
-Each attack comes from an address of its own in 127.0.1.0/24, speaks frames made by hand so that nothing keeps it from being wrong, runs
-for so many seconds at the lowest priority, and prints what became of it as one line of JSON: how often the
-server closed with which code (`close:4400`), answered with which status (`status:400`), cut without a word
-(`cut`), told an error (`error:bad_message`) or a refusal, or left a socket open to the end (`open`).
+Each attack comes from an address of its own in 127.0.1.0/24, speaks frames made by hand so that nothing keeps
+it from being wrong, runs for so many seconds at the lowest priority, and prints what became of it as one line
+of JSON: how often the server closed with which code (`close:4400`), answered with which status (`status:400`),
+cut without a word (`cut`), told an error (`error:bad_message`) or a refusal, or left a socket open to the end
+(`open`).
 """
 
 from __future__ import annotations
