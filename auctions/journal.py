@@ -34,6 +34,10 @@ from market.db import Inserter, Session, for_update, t
 
 LOT, ENTRY, ADMISSION = t(LotRow), t(JournalEntry), t(Admission)
 
+HELD_S = 5
+"""Seconds for which a process may stand still with a lot locked before it loses the lot to others; less
+than others wait for it."""
+
 
 class TermsTampered(RuntimeError):
     """A lot's stored terms do not match its journal's genesis: somebody changed the row by hand."""
@@ -105,7 +109,7 @@ def lock(connection: Connection, lot_ids: Collection[int]) -> dict[int, Head]:
     Raises TermsTampered when a published lot's terms are no longer those that were hashed.
     """
     heads: dict[int, Head] = {}
-    statement = for_update(_HEADS, connection)
+    statement = for_update(_HEADS, connection, idle_s=HELD_S)
     for row in connection.execute(statement, {"ids": sorted(set(lot_ids))}).all():
         terms, genesis = _terms(row.terms)
         if row.terms_hash and row.terms_hash != genesis:

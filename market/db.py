@@ -104,7 +104,11 @@ class Database:
                 pool_size=pool_size,
                 max_overflow=20,
                 pool_pre_ping=True,
-                connect_args={"options": "-c timezone=UTC -c lock_timeout=10000"},
+                # A process that stands still with rows locked would hold everybody up for as long.
+                connect_args={
+                    "options": "-c timezone=UTC -c lock_timeout=10000"
+                    " -c idle_in_transaction_session_timeout=20000"
+                },
             )
         self._writing = self.engine.execution_options(market_write=True)
 
@@ -271,12 +275,25 @@ def json_rows(dialect: str, types: Mapping[str, Any], parameter: str = "rows") -
     ).subquery(parameter)
 
 
-def for_update(statement: sa.Select[Any], session: Session | Connection, *, skip_locked: bool = False) -> Any:
-    """Lock the selected rows on PostgreSQL; on SQLite the write transaction is the lock already."""
+def for_update(
+    statement: sa.Select[Any],
+    session: Session | Connection,
+    *,
+    skip_locked: bool = False,
+    idle_s: int | None = None,
+) -> Any:
+    """Lock the selected rows on PostgreSQL; on SQLite the write transaction is the lock already.
+
+    With `idle_s` a process that stands still with the rows locked loses them, and its transaction, after so
+    many seconds.
+    """
     bind = session.connection() if isinstance(session, Session) else session
-    if bind.dialect.name == "postgresql":
-        return statement.with_for_update(skip_locked=skip_locked)
-    return statement
+    if bind.dialect.name != "postgresql":
+        return statement
+    if idle_s is not None:
+        fence = sa.func.set_config("idle_in_transaction_session_timeout", f"{idle_s}s", sa.true())
+        statement = statement.add_columns(fence.label("fence"))
+    return statement.with_for_update(skip_locked=skip_locked)
 
 
 def t(model: type[SQLModel]) -> sa.Table:

@@ -7,7 +7,6 @@ their own, beside `auctions.verify`, which is a program of its own as well.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -31,6 +30,9 @@ from tests.faults.staging import Stage
 
 PUBLIC = Signer(KEY).public_key
 LOT, ENTRY, ANSWER, WORK = t(Lot), t(JournalEntry), t(BidAnswer), t(WorkItem)
+
+IN_TIME = "received before the end, refused after the close"
+"""Nobody's fault where a process or the database stood still; a violation of A8 where none did."""
 
 
 @dataclass
@@ -150,7 +152,7 @@ def _answers(
         ):  # fmt: skip
             verdict.wrong("I3", f"{key}: the receipt is for something else")
         kept = stored.get(key)
-        if kept is None or kept["receipt"] != message["receipt"]:
+        if kept is None or kept != message["receipt"]:
             verdict.wrong("I3", f"{key}: the answer is not kept as it was given")
         if content["accepted"]:
             verdict.counts["receipts"] += 1
@@ -159,6 +161,8 @@ def _answers(
                 verdict.wrong("I3", f"{key}: receipt for {seq}, which is not in the journal so")
             continue
         verdict.counts["refusals"] += 1
+        if content["code"] == "lot_ended" and content["received_at"] < lots[-1].ends_at:
+            verdict.counts[IN_TIME] += 1
         prefix = place.get(content["hash"])
         if prefix is None or not 0 <= content["seq"] <= prefix:
             verdict.wrong("A7", f"{key}: refused at a head that is not in the journal")
@@ -258,7 +262,12 @@ def _views(
 
 
 def _rows(
-    verdict: Verdict, database: Database, row: Any, terms: Terms, entries: Sequence[journal.Entry], last: Prefix
+    verdict: Verdict,
+    database: Database,
+    row: Any,
+    terms: Terms,
+    entries: Sequence[journal.Entry],
+    last: Prefix,
 ) -> None:
     """L5: the lot's row is the fold of its journal."""
     folded = journal.replay(row.id, terms, [entry.data for entry in entries])
@@ -308,8 +317,3 @@ def same_end(verdict: Verdict, crowd_digests: dict[str, tuple[int, str, str]]) -
     if len(groups) != 1:
         shown_ = {key: (len(names), names[:3]) for key, names in groups.items()}
         verdict.wrong("R4", f"clients end with different views: {shown_}")
-
-
-def seconds(text: str) -> dt.datetime:
-    """An instant of the journal."""
-    return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))

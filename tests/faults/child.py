@@ -10,10 +10,11 @@ deaths fit into a minute. `death` kills the child from within at a named point, 
     after_commit     the batch is on disk, nobody has been answered
     before_publish   the answers are handed over, nobody else has been told
     after_publish    everybody has been told
-    between_work     a piece of work was claimed, its handler has not run
-    after_work       the handler has committed, the end of the work is not recorded
+    between_work     the work that an ended lot left was claimed, its handler has not run
+    after_work       its handler has committed, the end of the work is not recorded
 
-with how often the point is passed unharmed first: `after_commit:17`.
+with how often the point is passed unharmed first: `after_commit:17`. With `:stop` behind it the process is
+not killed but stopped there, as by a machine that is paused, until somebody continues it.
 """
 
 from __future__ import annotations
@@ -32,19 +33,20 @@ PARENT_DEATH = 1
 
 
 class Death:
-    """Counts passages of a point, and kills this process at the last."""
+    """Counts passages of a point, and kills (or, once, stops) this process at the last."""
 
-    def __init__(self, passages: int) -> None:
+    def __init__(self, passages: int, signal_: signal.Signals) -> None:
         self._left = passages
+        self._signal = signal_
         self._lock = threading.Lock()
 
     def __call__(self) -> None:
         with self._lock:
             self._left -= 1
-            if self._left >= 0:
+            if self._left >= 0 or (self._signal is signal.SIGSTOP and self._left < -1):
                 return
-        os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(60)
+        os.kill(os.getpid(), self._signal)
+        time.sleep(60 if self._signal is signal.SIGKILL else 0.2)  # the signal may take another thread first
 
 
 def arrange(plan: str) -> None:
@@ -53,10 +55,9 @@ def arrange(plan: str) -> None:
 
     from auctions.bus import LocalBus
     from auctions.redis_bus import RedisBus
-    from market import work
 
-    point, _, passages = plan.partition(":")
-    death = Death(int(passages or 0))
+    point, passages, *how = plan.split(":")
+    death = Death(int(passages), signal.SIGSTOP if how == ["stop"] else signal.SIGKILL)
     if point in ("before_commit", "after_commit"):
         commit = DefaultDialect.do_commit
 
@@ -75,7 +76,7 @@ def arrange(plan: str) -> None:
         for bus in (LocalBus, RedisBus):
             _wrap(bus, "publish", death, before=point == "before_publish")
     elif point in ("between_work", "after_work"):
-        _wrap(work, "finish", death, before=True) if point == "after_work" else _wrap_handlers(death)
+        _wrap_handlers(death, before=point == "between_work")
     else:
         raise ValueError(plan)
 
@@ -98,20 +99,23 @@ def _wrap(owner: Any, name: str, death: Death, *, before: bool) -> None:
     setattr(owner, name, outer)
 
 
-def _wrap_handlers(death: Death) -> None:
-    from web import worker
+def _wrap_handlers(death: Death, *, before: bool) -> None:
+    from web import settlement, worker
 
     inner = worker.handlers
 
     def handlers(parts: Any) -> dict[str, Any]:
-        def dying(handler: Callable[[Any], None]) -> Callable[[Any], None]:
-            def run(item: Any) -> None:
+        made = inner(parts)
+        handler = made[settlement.KIND]
+
+        def run(item: Any) -> None:
+            if before:
                 death()
-                handler(item)
+            handler(item)
+            if not before:
+                death()
 
-            return run
-
-        return {kind: dying(handler) for kind, handler in inner(parts).items()}
+        return {**made, settlement.KIND: run}
 
     worker.handlers = handlers  # type: ignore[assignment]
 

@@ -90,12 +90,28 @@ class Record:
     reads: list[Read] = field(default_factory=list)
     seen: dict[tuple[int, str], str] = field(default_factory=dict)
     """(seq, digest of a snapshot) → the first client that was shown it."""
+    arrivals: list[tuple[int, float, float]] = field(default_factory=list)
+    """(seq, when a client was shown it, since when that client's connection stood)."""
+    watchers: int = 0
+    """How many sockets a server last said that it has."""
     faults: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
     def fault(self, client: str, what: str) -> None:
         """Something was told that may not be told."""
         self.faults.append(f"{client}: {what}")
+
+    def lags(self, start: float, end: float) -> list[float]:
+        """Seconds from an acceptance told to its bidder between two instants until each connected client
+        was shown it, ascending. Only for reports: nothing is asserted of it."""
+        told = {
+            bid.told[0].message["seq"]: bid.told[0].at
+            for bid in self.bids.values()
+            if bid.told and bid.told[0].message["type"] == "receipt" and start <= bid.told[0].at < end
+        }
+        return sorted(
+            max(0.0, at - told[seq]) for seq, at, since in self.arrivals if since < told.get(seq, 0.0)
+        )
 
     def first_answers(self) -> list[dict[str, Any]]:
         """Every answered bid's first answer."""
@@ -185,7 +201,7 @@ class World:
     """How long a bid waits for its answer before it is sent again."""
     longest_pause_s: float = 0.4
     """The longest mean pause between two tries to connect."""
-    forwarded: bool = False
+    forwarded: bool = True
     """Whether clients come from addresses of their own, as through a proxy."""
     http: httpx.AsyncClient | None = None
 
@@ -215,7 +231,9 @@ class Watcher:
         self.tries = 0
         self.stopping = False
         self._fresh = False
+        self._asked = 0
         self._pause = 0.05
+        self._heard = self._since = 0.0
 
     @property
     def digest(self) -> str:
@@ -267,15 +285,17 @@ class Watcher:
             # No epoch: nothing to resume from, and a snapshot that is no older than what is known.
             hello |= {"resume_after_seq": self.known}
         pause: float | None = None
+        self._heard = self._since = time.monotonic()
         pinger = asyncio.create_task(self._ping(socket))
         try:
             await socket.send(json.dumps(hello))
             while True:
-                async with asyncio.timeout(self.world.deaf_s):
-                    text = await socket.recv()
+                text = await socket.recv()
+                self._heard = time.monotonic()
                 message = self.world.projector.read(text if isinstance(text, str) else text.decode())
                 if message["type"] == "draining":
                     pause = message["reconnect_after_ms"] / 1000
+                    self.world.record.counts["told to come back"] += 1
                 elif not self._take(message, socket):
                     return None
         except LOST:
@@ -288,6 +308,10 @@ class Watcher:
         with contextlib.suppress(*LOST):
             while True:
                 await asyncio.sleep(self.world.ping_s * self.random.uniform(0.7, 1.3))
+                if time.monotonic() - self._heard > self.world.deaf_s:
+                    self.world.record.counts["deaf connections"] += 1
+                    socket.transport.abort()
+                    return
                 await socket.send(json.dumps({"v": 1, "type": "ping", "sent": 0}))
 
     def _take(self, message: dict[str, Any], socket: ClientConnection) -> bool:
@@ -305,6 +329,8 @@ class Watcher:
                 # Frames and heartbeats come in one order: a head that is not ours is a silent gap.
                 self.fault(f"a heartbeat at {message['seq']} while shown {self.seq}")
                 return False
+        elif kind == "watchers":
+            self.world.record.watchers = message["n"]
         elif kind == "you":
             self.socket = socket
             self.greeted.set()
@@ -338,6 +364,7 @@ class Watcher:
             self.world.record.counts["resumed"] += 1
         self._fresh = False
         self.world.record.counts["events"] += 1
+        self.world.record.arrivals.append((event["seq"], time.monotonic(), self._since))
         self.view = self.world.projector.after(self.view, event)
         self.seq, self.hash = event["seq"], event["hash"]
         self.known = max(self.known, self.seq)
@@ -389,6 +416,7 @@ class Bidder(Watcher):
             bid.told.append(Told(time.monotonic(), by, message))
             self.world.record.counts["answers"] += 1
             if message["type"] == "receipt":
+                self.world.record.counts["receipts"] += 1
                 self.known = max(self.known, message["seq"])
         self._news.set()
 
@@ -415,10 +443,10 @@ class Bidder(Watcher):
         """Relative to the price shown: most often the least that is allowed, now and then something odd."""
         least, step = view["next_fen"], view["step_fen"]
         kind = self.random.random()
-        if kind < 0.80:
+        if kind < 0.50:
             return int(least)
         if kind < 0.93:
-            return int(least + step * self.random.randint(1, 3))
+            return int(least + step * self.random.randint(1, 6))
         return max(1, int(self.random.choice((least - step, least + step // 3))))
 
     async def _see_through(self, id_: str, amount: int, *, give_up: bool = False) -> None:
@@ -453,7 +481,7 @@ class Bidder(Watcher):
     async def _by_http(self, bid: Bid) -> None:
         bid.sent["http"] += 1
         answer = await self._ask(
-            "POST", f"/bids", {"client_bid_id": bid.id, "amount_fen": bid.amount_fen}
+            "POST", "/bids", {"client_bid_id": bid.id, "amount_fen": bid.amount_fen}
         )  # fmt: skip
         if answer is None:
             return

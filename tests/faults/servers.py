@@ -73,6 +73,13 @@ class Process:
         if not self.wait(30):
             raise RuntimeError("a killed process is still there")
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it is stopped, by a signal, and not ended."""
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        return False
+
     def listening(self) -> bool:
         """Whether somebody listens on its port."""
         with socket.socket() as probe:
@@ -162,3 +169,52 @@ def market_serve(env: dict[str, str]) -> Iterator[Process]:
         process.send(signal.SIGCONT)
         process.send(signal.SIGKILL)
         started.wait(30)
+
+
+class Redis:
+    """A Redis server of our own that can be killed and started again on the same port."""
+
+    def __init__(self, program: Path, folder: Path) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._command = [
+            str(program), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+            "--dir", str(folder),
+        ]  # fmt: skip
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it listens."""
+        self._server = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        Process(self._server.pid, self.port, Path(os.devnull)).wait_listening()
+
+    def kill(self) -> None:
+        """Kill it; nothing when it does not run."""
+        if self._server is not None:
+            self._server.kill()
+            self._server.wait(30)
+            self._server = None
+
+
+def descendants(pid: int) -> list[int]:
+    """A process and all that come of it, itself first."""
+    found = [pid]
+    for parent in found:
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found += [int(child) for child in task.read_text().split()]
+    return found
+
+
+@contextlib.contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """Stop a process and all that come of it while the block runs."""
+    pids = descendants(pid)
+    for each in pids:
+        os.kill(each, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for each in reversed(pids):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGCONT)

@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from auctions import service
 from auctions.models import Lot
 from auctions.queries import room_state
-from auctions import service
 from market.clock import SystemClock
 from market.db import Database
 from market.parties import access
@@ -62,7 +62,10 @@ def stage(
         lots = []
         for end in ends:
             lot_id = rows.draft(
-                opens_at=opens, ends_at=end, window_s=window_s if end is ends[0] else 0, extension_s=extension_s
+                opens_at=opens,
+                ends_at=end,
+                window_s=window_s if end is ends[0] else 0,
+                extension_s=extension_s,
             )
             row = session.get(Lot, lot_id)
             assert row is not None

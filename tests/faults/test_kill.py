@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import os
 import random
 import signal
 import time
@@ -23,21 +22,15 @@ from market import work
 from market.clock import SystemClock
 from market.db import Database, t
 from market.deals.models import Contract
-from tests.faults.checks import judge, same_end
+from tests.faults.checks import IN_TIME, judge, same_end
 from tests.faults.clients import Bidder, Crowd, Record, Watcher, World
+from tests.faults.seeds import seed
 from tests.faults.servers import Nursery, Process, environment, free_port, nursery
 from tests.faults.staging import stage
 from web import settlement
 
 POINTS = ("before_commit", "after_commit", "before_publish", "after_publish")
 WORK_POINTS = ("between_work", "after_work")
-
-
-def seed() -> int:
-    """A new seed each time; set FAULT_SEED to repeat one."""
-    number = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(1_000_000))
-    print(f"FAULT_SEED={number}")
-    return number
 
 
 def killed(database: Database, folder: Path, *, kills: int, bidders: int, watchers: int, lots: int) -> None:
@@ -117,6 +110,7 @@ def killed(database: Database, folder: Path, *, kills: int, bidders: int, watche
         print("clients:", dict(record.counts))
         print(verdict)
         assert verdict.violations == []
+        assert verdict.counts[IN_TIME] == 0
         assert sum(deaths.values()) >= kills
         assert verdict.counts["receipts"]
         assert verdict.counts["refusals"]
@@ -144,7 +138,9 @@ def settled_once(database: Database, lots: list[int]) -> None:
     w, c = t(work.WorkItem).c, t(Contract).c
     with database.read() as session:
         states = Counter(session.execute(sa.select(w.state).where(w.kind == settlement.KIND)).scalars())
-        drafts = Counter(session.execute(sa.select(c.source_lot_id).where(c.source_lot_id.in_(lots))).scalars())
+        drafts = Counter(
+            session.execute(sa.select(c.source_lot_id).where(c.source_lot_id.in_(lots))).scalars()
+        )
     assert states == {"done": len(lots)}
     assert all(count == 1 for count in drafts.values())
     assert drafts, "no contract was drafted for the sold lot"
