@@ -16,9 +16,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from websockets.frames import Frame as WebsocketFrame
-from websockets.frames import Opcode
-
 from auctions.protocol import CloseCode
 
 
@@ -62,8 +59,18 @@ class Frame:
     __slots__ = ("data", "text")
 
     def __init__(self, text: str) -> None:
+        body = text.encode()
         self.text = text
-        self.data: bytes = WebsocketFrame(Opcode.TEXT, text.encode()).serialize(mask=False)
+        self.data = head(len(body)) + body
+
+
+def head(length: int) -> bytes:
+    """What stands before a text of so many bytes (RFC 6455 section 5.2: one final text frame, not masked)."""
+    if length < 126:
+        return bytes((0x81, length))
+    if length < 65_536:
+        return b"\x81\x7e" + length.to_bytes(2, "big")
+    return b"\x81\x7f" + length.to_bytes(8, "big")
 
 
 class Viewer:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import websockets.frames
 
 from auctions import protocol, queries, reads, service
 from auctions.bus import LocalBus, LotNews
@@ -18,6 +19,7 @@ from auctions.protocol import CloseCode
 from auctions.receipts import Signer, verify
 from auctions.room import Services, place_bid, serve_viewer
 from auctions.rules import commands as c
+from auctions.viewer import Frame
 from auctions.writer import Writer
 from market.clock import FixedClock
 from market.db import Database
@@ -675,3 +677,10 @@ def test_a_room_that_fails_to_tell_reads_the_journal_again(
             assert projected(socket) == fresh(sqlite_database, lot)
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 300, 65_535, 65_536, 100_000])
+def test_a_frame_is_what_the_library_would_write(size: int) -> None:
+    for text in ("x" * size, "标" * (size // 3)):
+        expected = websockets.frames.Frame(websockets.frames.Opcode.TEXT, text.encode()).serialize(mask=False)
+        assert Frame(text).data == expected
