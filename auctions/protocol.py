@@ -292,6 +292,10 @@ def _plain(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
+_NAMED = frozenset({"v", "lot", "seq", "kind", "at", "state", "ends_at"})
+"""What an entry's body holds for every kind; the frame has it beside `data`."""
+
+
 def event_frame(
     terms: Terms, lot_id: int, seq: int, hash_: str, body: dict[str, Any], server_time: dt.datetime
 ) -> str:
@@ -299,7 +303,6 @@ def event_frame(
 
     Written by hand rather than through `Event`: it runs for every bid. A test holds the two equal.
     """
-    known = ("v", "lot", "seq", "kind", "at", "state", "ends_at")
     frame: dict[str, Any] = {
         "v": VERSION,
         "type": "event",
@@ -311,7 +314,7 @@ def event_frame(
         "ends_at": body["ends_at"],
         "server_time": iso(server_time),
         "hash": hash_,
-        "data": {key: value for key, value in body.items() if key not in known},
+        "data": {key: value for key, value in body.items() if key not in _NAMED},
         "next_fen": None,
         "step_fen": None,
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ StillIn = Callable[[], Awaitable[bool]]
 """Whether the sign-in behind a socket still holds; asked at most every `RECHECK_S` while it bids."""
 
 RECHECK_S = 5.0
+WHO_S = 0.5
 FINISH_S = 2.0
 CLOSE_S = 5.0
 
@@ -70,6 +72,22 @@ async def place_bid(
     send the same id again. Reads nothing from the database itself. The amount is in fen; `act` and
     `extra` are what the lot's format asks for (`auctions.rules.formats`).
     """
+    return await services.writer.ask(
+        bid_of(services, actor, lot_id, client_bid_id, amount_fen, act=act, extra=extra)
+    )
+
+
+def bid_of(
+    services: Services,
+    actor: Actor,
+    lot_id: int,
+    client_bid_id: str,
+    amount_fen: int | None,
+    *,
+    act: str = "bid",
+    extra: Mapping[str, int | str] | None = None,
+) -> PlaceBid:
+    """The command for a bid that has arrived now. Raises SignInRequired, NotAllowed; see `place_bid`."""
     received_at = services.writer.clock.now()
     if not actor.is_signed_in:
         raise SignInRequired(action=Action.BID_PLACE.value)
@@ -78,18 +96,16 @@ async def place_bid(
         raise NotAllowed(action=Action.BID_PLACE.value)
     if actor.via is Via.TOKEN and Scope.BID not in actor.scopes:
         raise NotAllowed(action=Action.BID_PLACE.value)
-    return await services.writer.ask(
-        PlaceBid(
-            lot_id=lot_id,
-            person_id=actor.person_id,
-            client_bid_id=client_bid_id,
-            amount_fen=amount_fen,
-            act=act,
-            extra=extra or {},
-            nonce="" if act == "bid" else secrets.token_hex(16),
-            received_at=received_at,
-            organisation_ids=organisations,
-        )
+    return PlaceBid(
+        lot_id=lot_id,
+        person_id=actor.person_id,
+        client_bid_id=client_bid_id,
+        amount_fen=amount_fen,
+        act=act,
+        extra=extra or {},
+        nonce="" if act == "bid" else secrets.token_hex(16),
+        received_at=received_at,
+        organisation_ids=organisations,
     )
 
 
@@ -209,9 +225,10 @@ class _Conversation:
         self._still_in = still_in
         self._loop = asyncio.get_running_loop()
         self._checked_at = self._loop.time()
+        self._asked_at = -WHO_S
         self._tokens = float(self._limits.message_burst)
         self._refilled_at = self._loop.time()
-        self._bids: set[asyncio.Task[None]] = set()
+        self._bids: set[asyncio.Future[Answer]] = set()
         self._viewer: Viewer | None = None
 
     async def run(self) -> None:
@@ -221,7 +238,7 @@ class _Conversation:
             if end.code is not None:
                 await _close(self._socket, end.code)
             return
-        you = await asyncio.to_thread(self._who)
+        you = await self._you()
         room = await self._hub.room(self._lot_id)
         if hello.resume_after_seq is not None and hello.resume_after_seq > room.seq:
             # The client has seen more than this room has told: catch up before showing anything older.
@@ -267,9 +284,8 @@ class _Conversation:
         text = received.get("text")
         if text is None:
             raise _Ended(CloseCode.BAD_MESSAGE)
-        if len(text) > self._limits.max_message_bytes or (
-            len(text.encode()) > self._limits.max_message_bytes
-        ):
+        most = self._limits.max_message_bytes
+        if len(text) > most or (not text.isascii() and len(text.encode()) > most):
             raise _Ended(CloseCode.TOO_LARGE)
         now = self._loop.time()
         self._tokens = min(
@@ -306,7 +322,7 @@ class _Conversation:
                 await self._take_bid(viewer, message)
             else:
                 # Admitted, or no longer, since the beginning: a later hello asks who one is now.
-                viewer.tell(protocol.encode(await asyncio.to_thread(self._who)))
+                viewer.tell(protocol.encode(await self._you()))
 
     async def _take_bid(self, viewer: Viewer, bid: protocol.Bid) -> None:
         if len(self._bids) >= self._limits.bids_in_flight:
@@ -317,16 +333,10 @@ class _Conversation:
                 viewer.end(CloseCode.SESSION_ENDED, "session_ended")
                 return
             self._checked_at = self._loop.time()
-        task = asyncio.create_task(self._answer(viewer, bid))
-        self._bids.add(task)
-        task.add_done_callback(self._bids.discard)
-
-    async def _answer(self, viewer: Viewer, bid: protocol.Bid) -> None:
-        message: protocol.Receipt | protocol.Refused
         try:
             if self._actor is None:
                 raise SignInRequired(action=Action.BID_PLACE.value)
-            answer = await place_bid(
+            command = bid_of(
                 self._services,
                 self._actor,
                 self._lot_id,
@@ -335,14 +345,39 @@ class _Conversation:
                 act=bid.act,
                 extra=bid.extra,
             )
+            waiter = self._services.writer.queue(command)
         except MarketError as error:
-            message = error_message(bid.client_bid_id, error, self._now())
+            viewer.tell(protocol.encode(error_message(bid.client_bid_id, error, self._now())))
+            return
+        # No task for each bid: a callback costs a fraction of it.
+        self._bids.add(waiter)
+        waiter.add_done_callback(functools.partial(self._answered, viewer, bid.client_bid_id))
+
+    def _answered(self, viewer: Viewer, client_bid_id: str, waiter: asyncio.Future[Answer]) -> None:
+        self._bids.discard(waiter)
+        if waiter.cancelled():
+            return
+        message: protocol.Receipt | protocol.Refused
+        error = waiter.exception()
+        if error is None:
+            message = answer_message(client_bid_id, waiter.result(), self._now())
         else:
-            message = answer_message(bid.client_bid_id, answer, self._now())
+            failure = error if isinstance(error, MarketError) else CommandFailed()
+            message = error_message(client_bid_id, failure, self._now())
         viewer.tell(protocol.encode(message))
 
     def _now(self) -> str:
         return iso(self._services.clock.now())
+
+    async def _you(self) -> protocol.You:
+        """Who the client is now; asked of the database, for those who have a name, at most every `WHO_S`."""
+        if self._actor is None:
+            return self._who()
+        pause = self._asked_at + WHO_S - self._loop.time()
+        if pause > 0:
+            await asyncio.sleep(pause)
+        self._asked_at = self._loop.time()
+        return await asyncio.to_thread(self._who)
 
     def _who(self) -> protocol.You:
         actor = self._actor

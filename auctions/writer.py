@@ -25,9 +25,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import queue
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, replace
@@ -112,8 +111,9 @@ class Writer:
         self._on_alarm = on_alarm or (lambda _code, _detail: None)
         self._on_batch = on_batch or (lambda _batch: None)
         self._max_batch = max_batch
-        self._queue: queue.Queue[_Job | None] = queue.Queue(max_waiting)
-        self._gate = threading.Lock()
+        self._max_waiting = max_waiting
+        self._queue: deque[_Job] = deque()
+        self._gate = threading.Condition()
         self._draining = False
         self._thread = threading.Thread(target=self._work, name="auction-writer", daemon=True)
 
@@ -124,18 +124,17 @@ class Writer:
     def stop(self, timeout: float = 30.0) -> bool:
         """Take no more, answer all that was taken; False if that took longer than `timeout` seconds."""
         with self._gate:
-            already, self._draining = self._draining, True
+            self._draining = True
+            self._gate.notify()
         if not self._thread.is_alive():
             return True
-        if not already:
-            self._queue.put(None)
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
     @property
     def waiting(self) -> int:
         """How many commands wait, about."""
-        return self._queue.qsize()
+        return len(self._queue)
 
     @property
     def closings_paused(self) -> bool:
@@ -171,37 +170,34 @@ class Writer:
 
         A waiter that is cancelled does not undo its command.
         """
+        return await self.queue(command)
+
+    def queue(self, command: Command) -> asyncio.Future[Answer]:
+        """`ask` without waiting: the future is the calling loop's."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Answer] = loop.create_future()
         self._put(_Job(command, loop=loop, waiter=waiter))
-        return await waiter
+        return waiter
 
     def _put(self, job: _Job) -> None:
-        # The gate keeps a command from slipping in behind the sentinel, where nobody would answer it.
         with self._gate:
             if self._draining:
                 raise Draining
-            try:
-                self._queue.put_nowait(job)
-            except queue.Full:
-                raise Busy from None
+            if len(self._queue) >= self._max_waiting:
+                raise Busy
+            self._queue.append(job)
+            if len(self._queue) == 1:
+                self._gate.notify()
+
+    def _take(self) -> list[_Job]:
+        """What waits, in order of arrival; nothing when no more will come."""
+        with self._gate:
+            while not self._queue and not self._draining:
+                self._gate.wait()
+            return [self._queue.popleft() for _ in range(min(len(self._queue), self._max_batch))]
 
     def _work(self) -> None:
-        last = False
-        while not last:
-            first = self._queue.get()
-            if first is None:
-                return
-            jobs = [first]
-            while len(jobs) < self._max_batch:
-                try:
-                    job = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if job is None:
-                    last = True
-                    break
-                jobs.append(job)
+        while jobs := self._take():
             news: list[LotNews] = []
             try:
                 news = self._run(jobs)
@@ -354,12 +350,12 @@ class Writer:
         # From here on nothing may raise: a retry would do what is already done.
         for follower in following:
             # Should the queue be full: a lot that ends with others is not closed before them either.
-            with contextlib.suppress(queue.Full):
-                self._queue.put_nowait(_Job(follower))
+            with contextlib.suppress(Busy, Draining):
+                self._put(_Job(follower))
         for job, result in zip(jobs, results, strict=True):
             job.result = result
         with contextlib.suppress(Exception):
-            self._on_batch(Batch(len(jobs), len(entries), len(touched), self._queue.qsize()))
+            self._on_batch(Batch(len(jobs), len(entries), len(touched), self.waiting))
         return news
 
     def _distrusts(self, head: journal.Head, clock: dt.datetime) -> bool:
