@@ -5,7 +5,7 @@ DATA ?= $(MARKET_TEST_DATA)
 export MARKET_TEST_DATA := $(DATA)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check format lock clean catalogues migration bench-pages bench-matching bench-writer bench-fanout bench-hostile
+.PHONY: help run test test-long check format lock clean catalogues migration bench-pages bench-matching bench-bids bench-fanout bench-hostile
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -63,8 +63,8 @@ bench-pages: .venv/development ## Requests a second of the main pages beside a b
 bench-matching: .venv/development ## Ranking quality and latency (DATA=folder)
 	$(BIN)/python -m tests.bench.bench_matching
 
-bench-writer: .venv/development ## Durable bids a second beside bare sqlite3
-	$(BIN)/python -m tests.bench.bench_writer
+bench-bids: .venv/development ## Durable bids a second beside bare inserts, and over sockets beside an echo
+	$(BIN)/python -m tests.bench.bench_bids
 
 bench-hostile: .venv/development ## What bidders notice of hostile clients
 	$(BIN)/python -m tests.bench.bench_hostile
