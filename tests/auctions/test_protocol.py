@@ -48,3 +48,21 @@ def test_close_codes_are_distinct_and_in_range() -> None:
     codes = [int(code) for code in protocol.CloseCode]
     assert len(set(codes)) == len(codes)
     assert all(code in (1011, 1012) or 4000 <= code < 5000 for code in codes)
+
+
+def test_messages_are_written_as_their_models_are() -> None:
+    at = "2026-03-02T02:00:00.000000Z"
+    receipt = {"content": '{"价":"¥"}', "path": [["left", "a" * 64]], "signature": "s"}
+    for message in (
+        protocol.You(alias=None, can_bid=False, reason="sign_in_required"),
+        protocol.Heartbeat(seq=9, hash="a" * 64, watchers=5000, server_time=at),
+        protocol.Pong(sent=1234.5, server_time=at),
+        protocol.Error(code="bad_message"),
+        protocol.Refused(
+            client_bid_id="bid-00001", code="bid_too_low", params={"minimum_fen": 10**15}, server_time=at
+        ),
+        protocol.Receipt(
+            client_bid_id="bid-00001", seq=9, hash="a" * 64, signature="s", receipt=receipt, server_time=at
+        ),
+    ):
+        assert protocol.encode(message) == message.model_dump_json()
