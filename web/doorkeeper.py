@@ -92,7 +92,8 @@ class Doorkeeper:
     def upgrade_in(self, address: str, now: float) -> float | None:
         """Seconds until one more socket of an address is opened; None when it comes too often."""
         rate = self.limits.sockets_per_address / WAIT_S
-        return self._upgrades.wait(address, now, burst=rate, rate=rate, most_s=WAIT_S)
+        # A few at once: opening forty in one go would keep everybody else waiting for as long as it takes.
+        return self._upgrades.wait(address, now, burst=max(1.0, rate / 8), rate=rate, most_s=WAIT_S)
 
     def may_bid(self, person_id: int, now: float) -> bool:
         """Whether a person may send one more bid past the sockets, which count their own."""
