@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from auctions.models import Admission, AdmissionState, Lot, Relation
 from auctions.rules.canonical import canonical
 from auctions.rules.refusal import RefusalCode
-from market.db import Session, json_rows, t
+from market.db import Session, json_rows, rows_at_once, t
 from market.parties.models import MembershipRow, Organisation, OrganisationState
 from market.payments.models import Deposit, DepositState
 from market.permissions import Role
@@ -57,7 +57,7 @@ def standings(
     bidder is named in a relation to anybody.
     """
     asked = canonical([{"lot": lot, "person": person} for lot, person in keys])
-    rows = connection.execute(_standings(connection.dialect.name), {"asked": asked}).all()
+    rows = rows_at_once(connection, _standings(connection.dialect.name), {"asked": asked})
     related = _related(connection, {row[0] for row in rows if row[4] == NAMED})
     return [(*row[:4], _code(related, *row[:2], *row[3:])) for row in rows]
 

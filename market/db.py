@@ -12,7 +12,9 @@ SQLModel's subclass, whose `execute` is deprecated in favour of a narrower `exec
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -273,6 +275,25 @@ def json_rows(dialect: str, types: Mapping[str, Any], parameter: str = "rows") -
             for name, kind in types.items()
         )
     ).subquery(parameter)
+
+
+def rows_at_once(
+    connection: Connection, statement: sa.Select[Any], parameters: Mapping[str, Any]
+) -> list[Sequence[Any]]:
+    """All rows of a statement, of numbers, texts and NULL only. Give the same statement object each time.
+
+    SQLite's driver lets other threads in at every row, and each then keeps the interpreter for a while: the
+    rows of a busy server's writer would take longer than all the rest. There they come as one JSON text.
+    """
+    if connection.dialect.name == "sqlite":
+        return list(json.loads(connection.execute(_as_json(statement), dict(parameters)).scalar_one()))
+    return list(connection.execute(statement, dict(parameters)).all())
+
+
+@functools.lru_cache(64)
+def _as_json(statement: sa.Select[Any]) -> sa.Select[Any]:
+    rows = statement.subquery()
+    return sa.select(sa.func.json_group_array(sa.func.json_array(*rows.c)))
 
 
 def for_update(

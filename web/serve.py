@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import socket
+import sys
 import threading
 from contextlib import ExitStack
 
@@ -52,6 +54,21 @@ def server_config(parts: Parts, *, host: str | None = None, port: int | None = N
     )
 
 
+SWITCH_S = 0.0005
+
+
+def settle() -> None:
+    """Make a loaded process answer sooner; for the whole process, and for its life.
+
+    What start-up made stays, so garbage collections need not look at it again. And a thread that wants the
+    interpreter waits half a millisecond for it instead of five: the auction writer asks for it after every
+    statement, while the event loop is busy telling a room.
+    """
+    gc.collect()
+    gc.freeze()
+    sys.setswitchinterval(SWITCH_S)
+
+
 class DrainingServer(uvicorn.Server):
     """Tells the watchers of lots when to come back before their sockets are closed."""
 
@@ -63,6 +80,7 @@ class DrainingServer(uvicorn.Server):
         await super().startup(sockets)
         # From here on uvicorn would write three lines for every socket that somebody opens.
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        settle()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._parts.hub.drain()

@@ -14,7 +14,8 @@ groups as large as the engine's.
 the time, so refusals are among the answers; everybody is also told every event. The *echo* is a FastAPI
 websocket route under the same uvicorn settings that answers a text of the bid's size with one of the receipt's;
 it tells nobody else. The same program calls both (`tests/bench/callers.py`), in a process of its own; with the server it shares
-the machine's cores, and `*_cpu` says how much of a core each took. The room's limit of ten messages a second
+the machine's cores, and `*_cpu` says how much of a core each took. `socket_cpu_ratio` compares processor time for each
+answer in the server's process, which a busy machine bends less. The room's limit of ten messages a second
 for each socket is off.
 
 *Offered* (`--only offered`): 500 bids a second on one lot, from sending to the last of 1,000 viewers (`bench_fanout`).
@@ -65,7 +66,7 @@ from tests.bench.bench_fanout import bids_to_the_last
 from tests.bench.floor import emit, load_average, median, say, spread
 from web import wiring
 from web.seed import seed
-from web.serve import DrainingServer, server_config
+from web.serve import DrainingServer, server_config, settle
 from web.settings import Environment, Settings, WorkerMode
 
 _ = auctions.models, market.tables
@@ -310,6 +311,7 @@ async def serve(kind: str, folder: Path, url: str, clients: int) -> None:
     else:
         config.app = echo_app()
         server = uvicorn.Server(config)
+        settle()
     listener = config.bind_socket()
     print(json.dumps({**described, "port": listener.getsockname()[1]}), flush=True)
     await server.serve(sockets=[listener])
@@ -353,26 +355,19 @@ class Server:
         self.described = json.loads(line)
 
     def call(self, seconds: float, suffix: str = "") -> dict[str, float]:
-        """Have it called for a while; the callers' figures, and the share of a core that it took itself."""
+        """Have it called for a while; the callers' figures."""
         self.called += 1
         first = FIRST_FEN + self.called * 10_000_000 * STEP_FEN
         told = self.described
-        cpu, start = self.cpu(), time.perf_counter()
         done = subprocess.run(
             [
-                sys.executable, "-m", "tests.bench.callers", str(told["port"]), told["path"] + suffix,
-                str(self.clients), str(seconds), str(first), str(STEP_FEN), told["hello"], *told["tokens"],
+                sys.executable, "-m", "tests.bench.callers", str(told["port"]), str(self.process.pid),
+                told["path"] + suffix, str(self.clients), str(seconds), str(first), str(STEP_FEN), told["hello"], *told["tokens"],
             ],
             stdout=subprocess.PIPE, check=True, cwd=ROOT,
         )  # fmt: skip
         figures: dict[str, float] = json.loads(done.stdout)
-        # Connecting is in this; it takes little beside the calling.
-        return {**figures, "server_cpu": (self.cpu() - cpu) / (time.perf_counter() - start)}
-
-    def cpu(self) -> float:
-        """Seconds of processor time that it has had."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return figures
 
     def stop(self) -> None:
         """End it."""
@@ -403,7 +398,8 @@ def measure_sockets(url: str, folder: Path, options: argparse.Namespace) -> dict
         f"({ours['receipts']:.0%} accepted), p50 {ours['p50_ms']:.1f} ms, p99 {ours['p99_ms']:.1f} ms, "
         f"{ours['mb_per_s']:.1f} MB/s to the clients; echo {spread([run['per_s'] for run in echoes])} of "
         f"{bare['answer_bytes']:.0f} bytes; ratio {ours['per_s'] / bare['per_s']:.3f}; of a core: server "
-        f"{ours['server_cpu']:.2f} and {bare['server_cpu']:.2f}, clients {ours['cpu']:.2f} and {bare['cpu']:.2f}, "
+        f"{ours['server_cpu']:.2f} and {bare['server_cpu']:.2f}, clients {ours['cpu']:.2f} and {bare['cpu']:.2f}; "
+        f"an answer takes the server {ours['server_us']:.0f} and {bare['server_us']:.0f} µs of processor, "
         f"on {os.cpu_count()} shared cores; {load_average()}"
     )
     return {
@@ -420,6 +416,9 @@ def measure_sockets(url: str, folder: Path, options: argparse.Namespace) -> dict
         "echo_server_cpu": round(bare["server_cpu"], 2),
         "echo_client_cpu": round(bare["cpu"], 2),
         "socket_ratio": round(ours["per_s"] / bare["per_s"], 3),
+        "socket_server_us": round(ours["server_us"], 1),
+        "echo_server_us": round(bare["server_us"], 1),
+        "socket_cpu_ratio": round(bare["server_us"] / ours["server_us"], 3),
         "shared_cores": os.cpu_count(),
         "socket_load": round(os.getloadavg()[0], 2),
     }

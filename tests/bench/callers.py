@@ -1,6 +1,6 @@
 """Bidders in one process, each with a bid under way all the time: how many are answered, and how soon.
 
-    python -m tests.bench.callers PORT PATH COUNT SECONDS FIRST_FEN STEP_FEN HELLO [TOKEN…]
+    python -m tests.bench.callers PORT PID PATH COUNT SECONDS FIRST_FEN STEP_FEN HELLO [TOKEN…]
 
 Every caller is a websocket of its own to `ws://127.0.0.1:PORT/PATH`; with HELLO (a JSON text) it says that
 first and waits to be told who it is. Then it sends a bid, waits for its answer, sends the next. Bids go up by
@@ -8,18 +8,20 @@ one step each, in order of sending, over all callers. An answer is a text whose 
 or, with an echo, any. Raw sockets, one epoll; frames that are no answer are skipped unread.
 
 The last line of standard output is JSON: answers a second, how many were receipts, percentiles in
-milliseconds from a bid's sending to its answer, the median size of an answer, bytes that came in a second, and the share
-of a core that this program took.
+milliseconds from a bid's sending to its answer, the median size of an answer, bytes that came in a second, the share of a
+core that this program took meanwhile, and that the server, process PID, took.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import select
 import socket
 import statistics
 import sys
 import time
+from pathlib import Path
 
 from tests.bench.watchers import CLOSE, PING, PONG, YOU, masked, upgrade
 
@@ -140,7 +142,7 @@ class Callers:
         caller.sent = time.monotonic_ns()
         caller.socket.sendall(masked(text.encode()))
 
-    def run(self, seconds: float) -> dict[str, float]:
+    def run(self, seconds: float, server: int) -> dict[str, float]:
         """Wait until all are ready, warm up, and count."""
         while not all(caller.ready for caller in self.callers.values()):
             self.turn(1.0)
@@ -152,10 +154,14 @@ class Callers:
             self.turn(0.1)
         self.answers = self.receipts = self.bytes = 0
         self.waits.clear()
-        started, cpu = time.monotonic(), time.process_time()
+        started, cpu, theirs = time.monotonic(), time.process_time(), processor_s(server)
         while time.monotonic() < started + seconds:
             self.turn(0.1)
-        took, cpu = time.monotonic() - started, time.process_time() - cpu
+        took, cpu, theirs = (
+            time.monotonic() - started,
+            time.process_time() - cpu,
+            processor_s(server) - theirs,
+        )
         self.calling = False
         waits = sorted(wait / 1e6 for wait in self.waits)
         figures = {
@@ -166,6 +172,8 @@ class Callers:
             "answer_bytes": statistics.median(self.sizes),
             "mb_per_s": self.bytes / took / 1e6,
             "cpu": cpu / took,
+            "server_cpu": theirs / took,
+            "server_us": theirs / max(1, self.answers) * 1e6,
         }
         patience = time.monotonic() + 10
         while any(caller.sent for caller in self.callers.values()) and time.monotonic() < patience:
@@ -173,11 +181,17 @@ class Callers:
         return figures
 
 
+def processor_s(process: int) -> float:
+    """Seconds of processor time that a process has had, in its own code and in the kernel's."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     """Call once."""
-    port, path, count, seconds, first, step, hello, *tokens = sys.argv[1:]
+    port, process, path, count, seconds, first, step, hello, *tokens = sys.argv[1:]
     callers = Callers(int(port), path, int(count), int(first), int(step), hello, tokens)
-    print(json.dumps(callers.run(float(seconds))))
+    print(json.dumps(callers.run(float(seconds), int(process))))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from market.clock import UTC
-from market.db import Database, Fen, Id, Inserter, JsonDoc, UtcDateTime, json_rows, t
+from market.db import Database, Fen, Id, Inserter, JsonDoc, UtcDateTime, json_rows, rows_at_once, t
 from market.taxonomy.models import Industry
 
 
@@ -139,6 +139,25 @@ def test_many_rows_are_all_stored_or_none(database: Database, now: dt.datetime) 
         assert session.execute(sa.select(table.c.id, table.c.at)).all() == [(1, now)]
     with pytest.raises(ValueError, match="naive"), database.write() as session:
         inserter.insert(session.connection(), [(3, "naive", dt.datetime(2026, 1, 1))])
+
+
+def test_rows_come_at_once_as_they_come_one_by_one(database: Database, now: dt.datetime) -> None:
+    with database.write() as session:
+        for code in ("制", "b'\"\\", "c"):
+            session.add(industry(code, now))
+    c = t(Industry).c
+    statement = (
+        sa.select(c.code, sa.cast(2**40, sa.BigInteger), sa.null().label("n"))
+        .where(c.code.in_(sa.bindparam("codes", expanding=True)))
+        .order_by(c.code)
+    )
+    with database.read() as session:
+        connection = session.connection()
+        for codes in (["制", "b'\"\\", "c"], [], ["c"]):
+            together = rows_at_once(connection, statement, {"codes": codes})
+            assert [tuple(row) for row in together] == [
+                tuple(row) for row in connection.execute(statement, {"codes": codes})
+            ]
 
 
 def test_rows_of_json_can_be_joined(database: Database, now: dt.datetime) -> None:
