@@ -32,10 +32,19 @@ _ENTRIES: tuple[tuple[str, str, Action | None], ...] = (
 def build(actor: Actor, path: str, language: str) -> list[Entry]:
     """The entries for an actor on a path."""
     return [
-        Entry(href, i18n.term(key, language), path == href or path.startswith(f"{href}/"))
+        Entry(href, i18n.term(key, language), _leads_to(href, path))
         for href, key, action in _ENTRIES
         if action is None or actor.can(action)
     ]
+
+
+_AUCTIONS = ("/sales", "/rehearsal", "/verify")
+"""What belongs to the auctions without being below them."""
+
+
+def _leads_to(href: str, path: str) -> bool:
+    below = path == href or path.startswith(f"{href}/")
+    return below or (href == "/lots" and any(path == one or path.startswith(f"{one}/") for one in _AUCTIONS))
 
 
 _FOOTER = (

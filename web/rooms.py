@@ -131,6 +131,15 @@ def price_steps(
     ]
 
 
+def choices(view: Mapping[str, Any]) -> list[int]:
+    """The amounts that the buttons offer, fen."""
+    least, step, cap = view["next_fen"], view["step_fen"], view["cap_fen"]
+    if least is None:
+        return []
+    amounts = [least + step * n for n in (0, 1, 2, 5, 10, 20)]
+    return [fen for fen in amounts if cap is None or fen <= cap]
+
+
 @dataclass(frozen=True)
 class Paper:
     """A document of a lot; `fresh` came after the reader's last look."""

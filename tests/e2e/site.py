@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from auctions.models import Admission, AdmissionState, Lot
-from auctions.rules.state import BIDDING
+from auctions.rules.state import BIDDING, LotState
 from market.db import Database, t
 from market.parties.models import MembershipRow, Person
 from market.permissions import Role
@@ -92,6 +92,18 @@ class Site:
             .order_by(lot.ends_at.desc())
         )
         assert found, f"the demo market has no live {format_name} lot with two demo bidders"
+        return int(found[0].id)
+
+    def sold_lot(self) -> int:
+        """A lot that was sold by ascending bids, the one with the most of them."""
+        lot = t(Lot).c
+        found = self.read(
+            sa.select(lot.id)
+            .where(lot.state == LotState.SOLD.value, lot.terms["format"].as_string() == "english")
+            .order_by(lot.bid_count.desc(), lot.id)
+            .limit(1)
+        )
+        assert found, "the demo market has no sold lot"
         return int(found[0].id)
 
     def bidders(self, lot_id: int) -> list[int]:

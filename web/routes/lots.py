@@ -16,12 +16,14 @@ from starlette.responses import Response
 
 from auctions import lookups, papers, queries, reads, service
 from auctions.lookups import Standing
-from auctions.models import AdmissionState
+from auctions.models import AdmissionState, RelatedTo
 from auctions.queries import AdmissionLine, JournalLine, LotCard, LotDetail
+from auctions.relations import Declaration
 from auctions.rules.canonical import iso
 from auctions.rules.events import Kind
 from auctions.rules.formats import RULES, scoring
 from auctions.rules.state import ENDED, OPEN, STOPPED, UPCOMING, LotState
+from auctions.sales import Predecessor, waits_for
 from market.errors import InvalidInput, NotFound
 from market.files.models import Visibility
 from market.payments import service as payments
@@ -87,6 +89,7 @@ class RoomPage:
     """Context of a lot's page, live or not."""
 
     lot: LotDetail
+    waits: Predecessor | None
     view: dict[str, Any]
     terms: dict[str, Any]
     admission: AdmissionLine | None
@@ -146,6 +149,8 @@ def room_page(
                 raise NotFound
             return page.redirect(f"/lots/{lot_id}/edit")
         state = queries.room_state(session, lot_id)
+        upcoming = lot.card.sale_id is not None and lot.card.state in UPCOMING
+        waits = waits_for(session, lot_id) if upcoming else None
         admission = deposit = placing = looked_at = None
         watching = False
         own = OwnBids()
@@ -190,6 +195,7 @@ def room_page(
     }
     context = RoomPage(
         lot=lot,
+        waits=waits,
         view=state.view,
         terms=dict(lot.terms),
         admission=admission,
@@ -198,7 +204,7 @@ def room_page(
         can_conduct=actor.can(Action.LOT_CONDUCT),
         organisations=_bidders_for(actor, seller),
         entries=[entry(line, language, alias) for line in reversed(last)],
-        choices=_choices(state.view),
+        choices=rooms.choices(state.view),
         client_bid_id=secrets.token_hex(16),
         room=config,
         opens_at=dt.datetime.fromisoformat(state.view["opens_at"]),
@@ -238,15 +244,6 @@ def _bidders_for(actor: Actor, seller_organisation_id: int) -> list[Membership]:
         if actor.can(Action.BID_PLACE, m.organisation_id) and m.organisation_id != seller_organisation_id
     }
     return list(found.values())
-
-
-def _choices(view: dict[str, Any]) -> list[int]:
-    """The amounts that the buttons offer, fen."""
-    least, step, cap = view["next_fen"], view["step_fen"], view["cap_fen"]
-    if least is None:
-        return []
-    amounts = [least + step * n for n in (0, 1, 2, 5, 10, 20)]
-    return [fen for fen in amounts if cap is None or fen <= cap]
 
 
 def _why(line: OwnBid, language: str) -> str:
@@ -302,11 +299,12 @@ def ask_admission(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
         if not form.has("accept"):
             raise InvalidInput([("accept", "accept_terms", {})])
         organisation_id = form.number("organisation_id")
+        declaration = _declaration(form)
         service.request_admission(
-            session, page.actor, lot_id, organisation_id, form.value("terms_hash"), page.now
+            session, page.actor, lot_id, organisation_id, form.value("terms_hash"), page.now, declaration
         )
         lot = queries.lot_detail(session, lot_id)
-        if lot.card.deposit_fen:
+        if lot.card.deposit_fen and declaration.to is None:
             payments.request_deposit(
                 session,
                 page.actor,
@@ -321,6 +319,18 @@ def ask_admission(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
     return page.submit(
         form, act, lambda form: room_page(page, lot_id, form=form), flash="admission_requested"
     )
+
+
+def _declaration(form: Form) -> Declaration:
+    """What the bidder says about its relations: that there is none, or which. Raises InvalidInput."""
+    said, text = form.value("relation"), form.value("declaration").strip()[:500]
+    if said == "none":
+        return Declaration()
+    if said not in list(RelatedTo):
+        raise InvalidInput([("relation", "missing", {})])
+    if not text:
+        raise InvalidInput([("declaration", "missing", {})])
+    return Declaration(RelatedTo(said), text)
 
 
 @router.post("/lots/{lot_id}/deposit")
