@@ -12,6 +12,7 @@ The limits are the room's (`auctions.hub.Limits`), taken at each use.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,7 @@ PIECE_BYTES = 1024
 BURST_BYTES = 65_536
 """What a socket may send at once; then as much in ten seconds."""
 LATE_S = 1.0
-"""How long a refusal is held back: whoever waits for it comes the less often."""
+"""How long a refusal is held back, about: whoever waits for it comes the less often."""
 HELD = 1000
 """Refusals held back at a time; more are let go without a word."""
 LINGER_S = 1.0
@@ -92,8 +93,8 @@ class Doorkeeper:
     def upgrade_in(self, address: str, now: float) -> float | None:
         """Seconds until one more socket of an address is opened; None when it comes too often."""
         rate = self.limits.sockets_per_address / WAIT_S
-        # A few at once: opening forty in one go would keep everybody else waiting for as long as it takes.
-        return self._upgrades.wait(address, now, burst=max(1.0, rate / 8), rate=rate, most_s=WAIT_S)
+        # One at a time: opening many in one go would keep everybody else waiting for as long as it takes.
+        return self._upgrades.wait(address, now, burst=1.0, rate=rate, most_s=WAIT_S)
 
     def may_bid(self, person_id: int, now: float) -> bool:
         """Whether a person may send one more bid past the sockets, which count their own."""
@@ -163,7 +164,8 @@ class PatientHttp(HttpToolsProtocol):
         self.door.held += 1
         self.transport.pause_reading()
         if wait is None:
-            self.loop.call_later(LATE_S, self._refuse)
+            late = LATE_S * random.uniform(0.5, 1.5)  # noqa: S311  (a spread, not a secret)
+            self.loop.call_later(late, self._refuse)
         else:
             self.loop.call_later(wait, self._upgrade)
 
