@@ -11,7 +11,7 @@ import enum
 from typing import Any
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic import Field as Input
 from sqlmodel import Field, SQLModel
 
@@ -20,6 +20,7 @@ from auctions.rules.state import LotState
 from auctions.rules.terms import CapRule, OrganiserType, SoleBidderRule
 from market import columns
 from market.db import Id, in_values
+from market.inputs import Line, Text
 from market.listings.models import Result
 from market.money import MAX_FEN
 from market.parties.models import Organisation, Person
@@ -293,10 +294,12 @@ class SaleInput(BaseModel):
     """A session of an auction. Times are aware."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-    title: str = Input(min_length=2, max_length=200)
-    introduction: str = Input(default="", max_length=5000)
-    organiser_organisation_id: int | None = None
-    starts_at: dt.datetime
+    title: Line = Input(min_length=2, max_length=200)
+    introduction: Text = Input(default="", max_length=5000)
+    organiser_organisation_id: int | None = Input(default=None, ge=1, le=2**63 - 1)
+    starts_at: AwareDatetime = Input(
+        ge=dt.datetime(2000, 1, 1, tzinfo=dt.UTC), lt=dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
+    )
     mode: SaleMode = SaleMode.PARALLEL
     ends_together: bool = False
 
@@ -310,4 +313,4 @@ class RelationInput(BaseModel):
     other_organisation_id: int | None = Input(default=None, ge=1, le=2**63 - 1)
     other_person_id: int | None = Input(default=None, ge=1, le=2**63 - 1)
     kind: RelationKind = RelationKind.OTHER
-    reason: str = Input(min_length=2, max_length=1000)
+    reason: Line = Input(min_length=2, max_length=1000)

@@ -15,9 +15,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from auctions import protocol
-from auctions.models import Admission, AdmissionState, BidAnswer, JournalEntry, Lot, Sale
+from auctions.models import (
+    Admission,
+    AdmissionState,
+    BidAnswer,
+    JournalEntry,
+    Lot,
+    RelatedTo,
+    Sale,
+    SaleMode,
+)
 from auctions.reads import RoomState, entries_after, epoch, latest, room_state
-from auctions.rules.canonical import canonical, maybe_iso
+from auctions.rules.canonical import canonical, maybe_instant, maybe_iso
 from auctions.rules.events import Kind
 from auctions.rules.formats import minimum_after
 from auctions.rules.state import ENDED, LotState
@@ -80,6 +89,13 @@ class LotDetail:
     published_at: dt.datetime | None
     created_by: int | None
     version: int
+    previous_lot_id: int | None = None
+    """The lot that this one offers again."""
+    next_lot_id: int | None = None
+    """The published lot that offers this one again."""
+    hand_extensions: int = 0
+    """Extensions by hand so far."""
+    stopped_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +129,13 @@ class AdmissionLine:
     reason: str
     requested_at: dt.datetime
     admitted_at: dt.datetime | None
+    related_to: RelatedTo | None
+    declaration: str
 
 
 @dataclass(frozen=True, slots=True)
 class SaleCard:
-    """A session of an auction with the number of its published lots."""
+    """A session of an auction with the number of its published lots, and of those that are not over."""
 
     id: int
     title: str
@@ -125,7 +143,12 @@ class SaleCard:
     organiser_organisation_id: int | None
     organiser_name: str | None
     starts_at: dt.datetime
+    mode: SaleMode
+    ends_together: bool
+    closed_at: dt.datetime | None
+    version: int
     lot_count: int
+    open_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +254,13 @@ def count_by_state(session: Session) -> dict[LotState, int]:
 
 def lot_detail(session: Session, lot_id: int, *, draft: bool = False) -> LotDetail:
     """A lot's page. Two statements. Raises NotFound, also for a draft unless `draft` is given."""
-    winner = ORGANISATION.alias("winner")
+    winner, again = ORGANISATION.alias("winner"), LOT.alias("again")
+    following = (
+        sa.select(sa.func.max(again.c.id))
+        .where(again.c.previous_lot_id == LOT.c.id, again.c.state != LotState.DRAFT.value)
+        .correlate(LOT)
+        .scalar_subquery()
+    )
     row = session.execute(
         sa.select(
             *_CARD,
@@ -245,6 +274,8 @@ def lot_detail(session: Session, lot_id: int, *, draft: bool = False) -> LotDeta
             LOT.c.published_at,
             LOT.c.created_by,
             LOT.c.version,
+            LOT.c.previous_lot_id,
+            following.label("next_lot_id"),
             SALE.c.title.label("sale_title"),
             winner.c.name.label("winner_name"),
         )
@@ -278,6 +309,10 @@ def lot_detail(session: Session, lot_id: int, *, draft: bool = False) -> LotDeta
         published_at=row.published_at,
         created_by=row.created_by,
         version=row.version,
+        previous_lot_id=row.previous_lot_id,
+        next_lot_id=row.next_lot_id,
+        hand_extensions=row.fold.get("hand_extensions", 0),
+        stopped_at=maybe_instant(row.fold.get("stopped_at")),
     )
 
 
@@ -378,6 +413,8 @@ _ADMISSION = (
     ADMISSION.c.reason,
     ADMISSION.c.requested_at,
     ADMISSION.c.admitted_at,
+    ADMISSION.c.related_to,
+    ADMISSION.c.declaration,
 )
 
 
@@ -395,6 +432,7 @@ def _admissions(session: Session, *where: Any) -> list[AdmissionLine]:
         values: dict[str, Any] = dict(row)
         values["lot_state"] = LotState(values["lot_state"])
         values["state"] = AdmissionState(values["state"])
+        values["related_to"] = RelatedTo(values["related_to"]) if values["related_to"] else None
         lines.append(AdmissionLine(**values))
     return lines
 
@@ -451,26 +489,26 @@ def sale_card(session: Session, sale_id: int) -> SaleCard:
 
 
 def _sales(session: Session, limit: int, offset: int, *where: Any) -> list[SaleCard]:
-    lots = (
-        sa.select(sa.func.count())
-        .select_from(LOT)
-        .where(LOT.c.sale_id == SALE.c.id, LOT.c.state != LotState.DRAFT.value)
-        .scalar_subquery()
-    )
+    def lots(states: Collection[LotState]) -> Any:
+        return (
+            sa.select(sa.func.count())
+            .select_from(LOT)
+            .where(LOT.c.sale_id == SALE.c.id, LOT.c.state.not_in([state.value for state in states]))
+            .correlate(SALE)
+            .scalar_subquery()
+        )
+
+    c = SALE.c
     rows = session.execute(
         sa.select(
-            SALE.c.id,
-            SALE.c.title,
-            SALE.c.introduction,
-            SALE.c.organiser_organisation_id,
-            ORGANISATION.c.name,
-            SALE.c.starts_at,
-            lots,
+            c.id, c.title, c.introduction, c.organiser_organisation_id, ORGANISATION.c.name, c.starts_at,
+            c.mode, c.ends_together, c.closed_at, c.version,
+            lots([LotState.DRAFT]), lots([LotState.DRAFT, *ENDED]),
         )
-        .join_from(SALE, ORGANISATION, SALE.c.organiser_organisation_id == ORGANISATION.c.id, isouter=True)
+        .join_from(SALE, ORGANISATION, c.organiser_organisation_id == ORGANISATION.c.id, isouter=True)
         .where(*where)
-        .order_by(SALE.c.starts_at.desc(), SALE.c.id.desc())
+        .order_by(c.starts_at.desc(), c.id.desc())
         .limit(limit)
         .offset(offset)
-    )
-    return [SaleCard(*row) for row in rows]
+    )  # fmt: skip
+    return [SaleCard(*row[:6], SaleMode(row[6]), *row[7:]) for row in rows]

@@ -156,7 +156,7 @@ def _check(session: Session, values: RelationInput) -> None:
         values.other_organisation_id,
         values.other_person_id,
     ):
-        problems.append(("other_organisation_id", "same_party", {}))
+        problems.append(("other_organisation_id", "same_side", {}))
     if problems:
         raise InvalidInput(problems)
 

@@ -101,7 +101,7 @@ def test_from_admission_to_contract(
 
     for bidder, firm in zip(world.bidders, world.firms, strict=True):
         sign_in(client, bidder)
-        form = {"organisation_id": str(firm), "terms_hash": terms_hash}
+        form = {"organisation_id": str(firm), "terms_hash": terms_hash, "relation": "none"}
         refused = client.post(f"/lots/{lot_id}/admission", data=form)
         assert refused.status_code == 422
         assert "accept the terms" in refused.text

@@ -9,6 +9,7 @@ from web.routes import (
     admin,
     alarms,
     attachments,
+    auction_rules,
     auth,
     contracts,
     demands,
@@ -21,6 +22,7 @@ from web.routes import (
     lot_bids,
     lot_console,
     lot_documents,
+    lot_drafts,
     lot_proof,
     lot_share,
     lot_stage,
@@ -29,6 +31,7 @@ from web.routes import (
     preferences,
     rehearsal,
     results,
+    sales,
     search,
     sockets,
     statistics,
@@ -45,6 +48,7 @@ from web.routes.api import lots as api_lots
 from web.routes.api import organisations as api_organisations
 from web.routes.api import people as api_people
 from web.routes.api import results as api_results
+from web.routes.api import sales as api_sales
 from web.routes.api import search as api_search
 from web.routes.api import statistics as api_statistics
 from web.routes.api import taxonomy as api_taxonomy
@@ -58,18 +62,21 @@ PAGES: list[APIRouter] = [
     search.router,
     # Before `lots`: their fixed paths would be taken for a lot's id.
     lot_console.router,
+    lot_drafts.router,
     lot_proof.router,
     lot_share.router,
     lot_stage.router,
     rehearsal.router,
     sockets.router,
     lots.router,
+    sales.router,
     lot_bids.router,
     lot_documents.router,
     statistics.router,
     account.router,
     admin.router,
     attachments.router,
+    auction_rules.router,
     auth.router,
     contracts.router,
     enquiries.router,
@@ -86,6 +93,7 @@ API: list[APIRouter] = [
     api_enquiries.router,
     api_exchange.router,
     api_lots.router,
+    api_sales.router,
     api_attachments.router,
     api_demands.router,
     api_results.router,

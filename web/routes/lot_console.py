@@ -1,227 +1,83 @@
-"""Lots for those who hold them: drafting, publishing, and the auctioneer's console.
+"""The auctioneer's console of a lot: who may bid, what is told, stops, extensions and ends.
 
-Everything that happens while a lot is open goes through the writer, as bids do.
+Everything that happens while a lot is open goes through the writer, as bids do, and stays in the journal.
+Which organisation bids under which number is not shown before the lot has ended (法释〔2016〕18号 articles
+8 and 18): the list of admissions is in no telling order and has no numbers until then.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from auctions import queries, service
+from auctions import eligibility, policies, queries, service
+from auctions.drafting import AGAIN
 from auctions.errors import LotRefusal
-from auctions.models import AdmissionState, LotInput
+from auctions.models import AdmissionState
+from auctions.policies import AuctionRule
 from auctions.queries import AdmissionLine, JournalLine, LotDetail
 from auctions.room import conduct as send
 from auctions.rules import commands as c
-from auctions.rules.state import BIDDING, STOPPED, UPCOMING, LotState
-from auctions.rules.terms import OrganiserType, SoleBidderRule, Terms
-from market.clock import SHANGHAI
-from market.errors import InvalidInput, NotFound, WrongState
-from market.listings.models import ListingState, PricingMode, Result
-from market.money import parse_fen, yuan
+from auctions.rules.refusal import RefusalCode
+from auctions.rules.state import BIDDING, ENDED, OPEN, STOPPED, UPCOMING, LotState
+from auctions.rules.terms import OrganiserType
+from auctions.sales import Predecessor, waits_for
+from market.clock import local_date
+from market.deals.policies import Policy
+from market.errors import NotFound
 from market.payments.queries import DepositLine, deposits_of_lot
 from market.permissions import Action, require
 from web import i18n, refusals
 from web.deps import FormDep, PageDep, RowId
-from web.forms import Form
 from web.render import Page
-from web.routes.lots import Entry, entry
+from web.rooms import Entry, entry, texts
 
 router = APIRouter()
 
-AMOUNTS = ("start_fen", "reserve_fen", "step_fen", "cap_fen", "deposit_fen")
-TIMES = ("registration_opens_at", "opens_at", "ends_at", "hard_end")
-NUMBERS = ("window_s", "extension_s", "max_steps")
 
+class StopReason(enum.StrEnum):
+    """Why a lot is stopped, taken out or ended; words may be added."""
 
-@dataclass(frozen=True)
-class EditPage:
-    """Context of the form of a draft lot."""
-
-    form: Form
-    result_id: int
-    result_title: str
-    lot_id: int | None
-    can_publish: bool
-    organiser_types: list[OrganiserType]
-    sole_bidder_rules: list[SoleBidderRule]
-
-
-def _read(form: Form) -> LotInput:
-    """The form as an input model: amounts in yuan, times in Shanghai. Raises InvalidInput, ValidationError."""
-    problems: list[tuple[str, str, dict[str, Any]]] = []
-    terms: dict[str, Any] = {}
-    for name in AMOUNTS:
-        typed = form.value(f"terms.{name}").strip()
-        if not typed:
-            continue
-        try:
-            terms[name] = parse_fen(typed)
-        except ValueError:
-            problems.append((f"terms.{name}", "amount", {}))
-    for name in TIMES:
-        typed = form.value(f"terms.{name}").strip()
-        if not typed:
-            continue
-        try:
-            terms[name] = dt.datetime.fromisoformat(typed).replace(tzinfo=SHANGHAI).astimezone(dt.UTC)
-        except (ValueError, OverflowError):
-            problems.append((f"terms.{name}", "datetime_parsing", {}))
-    for name in NUMBERS:
-        typed = form.value(f"terms.{name}").strip()
-        if typed:
-            terms[name] = typed
-    for name in ("sole_bidder", "organiser_type"):
-        if form.value(f"terms.{name}"):
-            terms[name] = form.value(f"terms.{name}")
-    if problems:
-        raise InvalidInput(problems)
-    if "step_fen" not in terms and not any(field == "terms.step_fen" for field, _, _ in problems):
-        raise InvalidInput([("terms.step_fen", "missing", {})])
-    return LotInput.model_validate({"title": form.value("title"), "terms": terms})
-
-
-def _fill(title: str, terms: Terms) -> Form:
-    values: dict[str, Any] = {"title": title}
-    amounts = {
-        "start_fen": terms.start_fen,
-        "reserve_fen": terms.reserve_fen,
-        "step_fen": terms.steps[0][1],
-        "cap_fen": terms.cap_fen,
-        "deposit_fen": terms.deposit_fen,
-    }
-    for name, amount in amounts.items():
-        values[f"terms.{name}"] = "" if amount is None else yuan(amount).removesuffix(".00")
-    for name in TIMES:
-        at: dt.datetime | None = getattr(terms, name)
-        values[f"terms.{name}"] = "" if at is None else at.astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M")
-    for name in (*NUMBERS, "sole_bidder", "organiser_type"):
-        values[f"terms.{name}"] = getattr(terms, name)
-    return Form.from_values(values)
-
-
-def _edit_page(
-    page: Page, form: Form, result_id: int, lot_id: int | None = None, status: int = 200
-) -> Response:
-    with page.parts.db.read() as session:
-        result = session.get(Result, result_id)
-        if result is None:
-            raise NotFound
-        require(page.actor, Action.LOT_CREATE, result.organisation_id)
-        title = result.title
-    context = EditPage(
-        form,
-        result_id,
-        title,
-        lot_id,
-        page.actor.can(Action.LOT_CONDUCT),
-        list(OrganiserType),
-        list(SoleBidderRule),
-    )
-    return page.render("lots/edit.html", context, status=status)
-
-
-@router.get("/lots/new")
-def new_lot(page: PageDep, result: int = 0) -> Response:
-    """A form for a lot of a result, filled with defaults that staff may change."""
-    with page.parts.db.read() as session:
-        row = session.get(Result, result) if 0 < result < 2**63 else None
-        if row is None:
-            raise NotFound
-        if row.state != ListingState.PUBLISHED or row.pricing_mode == PricingMode.NEGOTIATED:
-            raise WrongState(state=row.state, action="create_lot")
-        title, low = row.title, row.price_low_fen
-    opens = (page.now + dt.timedelta(days=7)).astimezone(SHANGHAI).replace(hour=14, minute=0, second=0)
-    start = low or 10_000_000
-    form = Form.from_values(
-        {
-            "title": title,
-            "terms.start_fen": yuan(start).removesuffix(".00"),
-            "terms.step_fen": yuan(max(100_000, start // 50 // 100_000 * 100_000)).removesuffix(".00"),
-            "terms.deposit_fen": yuan(start // 10 // 100 * 100).removesuffix(".00"),
-            "terms.opens_at": opens.strftime("%Y-%m-%dT%H:%M"),
-            "terms.ends_at": (opens + dt.timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M"),
-            "terms.window_s": 300,
-            "terms.extension_s": 300,
-            "terms.sole_bidder": SoleBidderRule.SELL,
-            "terms.organiser_type": OrganiserType.MARKET,
-        }
-    )
-    return _edit_page(page, form, result)
-
-
-@router.post("/lots/new")
-def create_lot(page: PageDep, form: FormDep) -> Response:
-    """Draft the lot."""
-    result_id = form.number("result_id")
-
-    def act(session: Any) -> str:
-        return f"/lots/{service.create_lot(session, page.actor, result_id, _read(form), page.now)}/edit"
-
-    return page.submit(form, act, lambda form: _edit_page(page, form, result_id), flash="saved")
-
-
-@router.get("/lots/{lot_id}/edit")
-def edit_lot(page: PageDep, lot_id: RowId) -> Response:
-    """The form of a draft."""
-    with page.parts.db.read() as session:
-        lot = queries.lot_detail(session, lot_id, draft=True)
-        if not page.actor.can(Action.LOT_CREATE, lot.card.seller_organisation_id):
-            raise NotFound
-        if lot.card.state is not LotState.DRAFT:
-            return page.redirect(f"/lots/{lot_id}")
-        form = _fill(lot.card.title, queries.private_terms(session, lot_id))
-        form.entered["version"] = [str(lot.version)]
-    return _edit_page(page, form, lot.card.result_id, lot_id)
-
-
-@router.post("/lots/{lot_id}/edit")
-def save_lot(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
-    """Save the draft; with `publish`, freeze the terms and announce the lot."""
-    with page.parts.db.read() as session:
-        result_id = queries.lot_detail(session, lot_id, draft=True).card.result_id
-    version = form.number("version")
-
-    def act(session: Any) -> str:
-        service.edit_lot(session, page.actor, lot_id, _read(form), version, page.now)
-        if not form.has("publish"):
-            return f"/lots/{lot_id}/edit"
-        try:
-            service.publish(session, page.actor, lot_id, page.now)
-        except LotRefusal as refusal:
-            raise as_input(refusal) from None
-        return f"/lots/{lot_id}"
-
-    flash = "published" if form.has("publish") else "saved"
-    return page.submit(form, act, lambda form: _edit_page(page, form, result_id, lot_id), flash=flash)
-
-
-def as_input(refusal: LotRefusal) -> Exception:
-    """Problems of the terms at their fields; any other refusal stays what it is."""
-    found = refusal.params.get("problems")
-    if not found:
-        return refusal
-    return InvalidInput([(f"terms.{field}", code, params) for field, code, params in found])
+    FAULT = "fault"
+    OBJECTION = "objection"
+    OWNERSHIP = "ownership"
+    AUTHORITY = "authority"
+    SELLER = "seller"
+    NOTICE = "notice"
+    OTHER = "other"
 
 
 @dataclass(frozen=True)
 class ConsolePage:
-    """Context of the auctioneer's console."""
+    """Context of the auctioneer's console. `seen` says whether numbers may stand beside names."""
 
     lot: LotDetail
+    terms: Mapping[str, Any]
+    room: Mapping[str, Any]
     admissions: list[AdmissionLine]
-    deposits: dict[int, DepositLine]
+    problems: Mapping[int, RefusalCode]
+    deposits: Mapping[int, DepositLine]
     entries: list[Entry]
+    watchers: int
+    seen: bool
+    waits: Predecessor | None
+    rules: Mapping[AuctionRule, Policy]
+    resume_by: dt.datetime | None
+    reasons: list[StopReason]
     can_pause: bool
+    can_suspend: bool
     can_resume: bool
+    can_extend: bool
     can_withdraw: bool
     can_cancel: bool
     can_default: bool
+    can_offer_again: bool
     error: str = ""
 
 
@@ -229,25 +85,54 @@ def _console(page: Page, lot_id: int, error: str = "", status: int = 200) -> Res
     require(page.actor, Action.LOT_CONDUCT)
     with page.parts.db.read() as session:
         lot = queries.lot_detail(session, lot_id)
+        room = queries.room_state(session, lot_id)
         admissions = queries.admissions_of_lot(session, lot_id)
+        problems = eligibility.problems_of_lot(session, lot_id)
         deposits = {line.organisation_id: line for line in deposits_of_lot(session, lot_id)}
         lines: list[JournalLine] = queries.journal_page(
             session, lot_id, after_seq=max(0, lot.head_seq - 40), limit=40
         )
+        waits = waits_for(session, lot_id)
+        rules = policies.in_force(session, OrganiserType(lot.terms["organiser_type"]), local_date(page.now))
     state = lot.card.state
-    before = UPCOMING | BIDDING | STOPPED
+    before = UPCOMING | OPEN | STOPPED
+    resume = rules.get(AuctionRule.RESUME)
+    extensions = lot.terms.get("hand_extensions", 0)
     return page.render(
         "lots/console.html",
         ConsolePage(
             lot,
-            admissions,
+            lot.terms,
+            {
+                "socket": f"/ws/lots/{lot_id}",
+                "seq": room.seq,
+                "epoch": room.epoch,
+                "view": room.view,
+                "texts": texts(page.language),
+            },
+            sorted(
+                admissions,
+                key=lambda line: (line.state is not AdmissionState.REQUESTED, line.organisation_name),
+            ),
+            problems,
             deposits,
             [entry(line, page.language) for line in reversed(lines)],
-            can_pause=state in BIDDING,
+            page.parts.hub.watchers(lot_id),
+            state in ENDED,
+            waits,
+            rules,
+            lot.stopped_at + dt.timedelta(days=resume.value)
+            if resume and lot.stopped_at and state is LotState.SUSPENDED
+            else None,
+            list(StopReason),
+            can_pause=state in OPEN,
+            can_suspend=state in UPCOMING | OPEN | {LotState.PAUSED},
             can_resume=state in STOPPED,
+            can_extend=state in BIDDING and lot.hand_extensions < extensions,
             can_withdraw=state in before and not lot.card.bid_count,
             can_cancel=state in before,
             can_default=state is LotState.SOLD,
+            can_offer_again=state in AGAIN and lot.next_lot_id is None,
             error=error,
         ),
         status=status,
@@ -256,7 +141,7 @@ def _console(page: Page, lot_id: int, error: str = "", status: int = 200) -> Res
 
 @router.get("/lots/{lot_id}/console")
 def show_console(page: PageDep, lot_id: RowId) -> Response:
-    """Admissions, announcements, pauses: everything here is written to the journal."""
+    """Admissions, announcements, stops: everything here is written to the journal."""
     return _console(page, lot_id)
 
 
@@ -294,24 +179,37 @@ def decide_admission(page: PageDep, form: FormDep, lot_id: RowId, admission_id: 
     return page.redirect(f"/lots/{lot_id}/console", flash="saved")
 
 
+def reason_of(chosen: str, words: str) -> str:
+    """The reason as the journal keeps it: the chosen one in the market's language, and what was added."""
+    known = {reason.value: reason for reason in StopReason}
+    reason = known.get(chosen)
+    if reason is None or reason is StopReason.OTHER:
+        return words
+    text = i18n.label(reason, "zh-Hans")
+    return f"{text}：{words}" if words else text
+
+
 @router.post("/lots/{lot_id}/console")
 def conduct(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
-    """Announce, pause, resume, withdraw, cancel, or record a default; each with its reason."""
+    """Announce, stop, resume, extend, take out, or record a default; each with its reason."""
     require(page.actor, Action.LOT_CONDUCT)
-    who, text = page.actor.person_id, form.value("reason").strip()[:500]
+    who, words = page.actor.person_id, form.value("reason").strip()[:500]
+    text = reason_of(form.value("why"), words)
     made: dict[str, c.Command] = {
-        "announce": c.Announce(lot_id=lot_id, person_id=who, text=text),
+        "announce": c.Announce(lot_id=lot_id, person_id=who, text=words),
         "pause": c.Pause(lot_id=lot_id, person_id=who, reason=text),
         "suspend": c.Suspend(lot_id=lot_id, person_id=who, reason=text),
         "resume": c.Resume(lot_id=lot_id, person_id=who),
+        "extend": c.Extend(lot_id=lot_id, person_id=who, reason=text),
         "withdraw": c.Withdraw(lot_id=lot_id, person_id=who, reason=text),
         "cancel": c.Cancel(lot_id=lot_id, person_id=who, reason=text),
         "default": c.RecordDefault(lot_id=lot_id, person_id=who, reason=text),
     }
-    command = made.get(form.value("step"))
+    step = form.value("step")
+    command = made.get(step)
     if command is None:
         raise NotFound
-    if not text and form.value("step") != "resume":
+    if step != "resume" and not (words if step == "announce" else text):
         return _console(page, lot_id, i18n.term("invalid.missing", page.language), 422)
     try:
         send(page.parts.writer, page.actor, command)

@@ -1,0 +1,18 @@
+/** The draft of a lot: only the fields that the chosen format and organiser use are shown. Hidden ones keep their values. */
+const form = document.querySelector("[data-lot-form]");
+const among = (name, format) => form.dataset[name].split(" ").includes(format);
+
+function draw() {
+  const format = form.querySelector('input[name="terms.format"]:checked')?.value ?? "";
+  const organiser = form.querySelector('input[name="terms.organiser_type"]:checked')?.value ?? "";
+  for (const part of form.querySelectorAll("[data-for-format]")) part.hidden = part.dataset.forFormat !== format;
+  for (const part of form.querySelectorAll("[data-not-format]")) part.hidden = part.dataset.notFormat === format;
+  for (const part of form.querySelectorAll('[data-for="steps"]')) part.hidden = !among("stepped", format);
+  for (const part of form.querySelectorAll('[data-for="soft"]')) part.hidden = !among("soft", format);
+  for (const part of form.querySelectorAll("[data-organiser]")) part.hidden = part.dataset.organiser !== organiser;
+}
+
+if (form) {
+  form.addEventListener("change", draw);
+  draw();
+}
