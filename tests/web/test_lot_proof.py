@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -407,6 +408,18 @@ class TestConfirmation:
         answer = client.get(f"/lots/{played.lot_id}/confirmation.pdf")
         assert answer.status_code == 200
         assert '#panic("x")$y$*b*\\"quoted"#sys.inputs' in self.text(answer.content)
+
+    @pytest.mark.parametrize("language", i18n.LANGUAGES)
+    def test_long_names_stay_on_one_page(self, played: Played, parts: wiring.Parts, language: str) -> None:
+        with parts.db.read() as session:
+            facts = confirmations.read(session, queries.lot_detail(session, played.lot_id))
+        card = replace(
+            facts.lot.card, title="柔性作业调度与能耗协同优化方法及系统" * 10, hammer_fen=98_765_432_109
+        )
+        seller = lookups.Party("浙江省台州市温岭高端装备产业技术联合创新研究院" * 2, "12330300MAD0000867")
+        facts = replace(facts, lot=replace(facts.lot, card=card, sale_title="专场" * 20), seller=seller)
+        made = confirmations.make(facts, parts.settings, parts.signer.key_id, language)
+        assert "玖亿捌仟柒佰陆拾伍万肆仟叁佰贰拾壹元" in self.text(made)
 
     def test_the_code_leads_to_the_public_page(self, played: Played, parts: wiring.Parts) -> None:
         place = closing(parts, played.lot_id)
