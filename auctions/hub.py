@@ -161,16 +161,20 @@ class Room:
     def tell(self) -> None:
         """Tell everybody now what was heard."""
         untold, self._untold = self._untold, []
+        told: list[str] = []
         for seq, hash_, frame in untold:
+            if seq != self.seq + 1:  # one before it could not be told
+                continue
             self.view = protocol.project(self.view, orjson.loads(frame))
             self.seq, self.hash = seq, hash_
             self._tail.append((seq, frame))
-        if not untold:
+            told.append(frame)
+        if not told:
             return
         self._view_text = None
         if not self.viewers:
             return
-        bundle = self._bundle([frame for _, _, frame in untold])
+        bundle = self._bundle(told)
         if bundle is not None:
             for viewer in self.viewers:
                 viewer.offer(bundle)

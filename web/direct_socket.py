@@ -24,9 +24,14 @@ EXTENSION = "techmart.direct"
 MOST_UNWRITTEN = 32_768
 """Bytes that a transport carries before it is left alone; more waits in the room, where it can be conflated."""
 
+LINGER_S = 10.0
+"""How long, in seconds, what a socket was last sent may take to be taken, once it is served no more."""
+
 
 class DirectProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol with a `Direct` way past its `send`."""
+    """uvicorn's protocol with a `Direct` way past its `send`, and an end to peers that take nothing."""
+
+    _last_wait: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -40,6 +45,15 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         extensions = cast("dict[str, object]", self.scope["extensions"])
         extensions[EXTENSION] = _Way(self)
         await super().run_asgi()
+        if not self.disconnected:
+            # A peer that takes nothing any more would keep its transport, and all that it carries, for ever.
+            self._last_wait = self.loop.call_later(LINGER_S, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._last_wait is not None:
+            self._last_wait.cancel()
+            self._last_wait = None
+        super().connection_lost(exc)
 
 
 class _Way:

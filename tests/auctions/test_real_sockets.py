@@ -263,6 +263,40 @@ def test_a_transport_carries_so_much_and_no_more(clock: FixedClock) -> None:
     asyncio.run(scene())
 
 
+def test_who_takes_nothing_is_let_go_with_all_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("web.direct_socket.LINGER_S", 0.1)
+    protocols: list[WebSocketsSansIOProtocol] = []
+    lost = WebSocketsSansIOProtocol.connection_lost
+
+    def note(self: WebSocketsSansIOProtocol, exc: Exception | None) -> None:
+        protocols.append(self)
+        lost(self, exc)
+
+    monkeypatch.setattr(WebSocketsSansIOProtocol, "connection_lost", note)
+
+    async def watch(websocket: WebSocket) -> None:
+        await websocket.accept()
+        way = direct(websocket.scope)
+        assert way is not None
+        while way.write_frame(Frame("x" * 8000).data):
+            await asyncio.sleep(0.001)
+        # Served no more, with much unwritten that nobody takes.
+
+    async def scene() -> None:
+        async with served(watch) as url:
+            small = socket.socket()
+            small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            small.connect(("127.0.0.1", int(url.split(":")[2].split("/")[0])))
+            connection = await websockets.connect(f"{url}/1", sock=small, compression=None, max_queue=1)
+            connection.transport.pause_reading()
+            async with asyncio.timeout(20):
+                while not protocols:
+                    await asyncio.sleep(0.01)
+            connection.transport.abort()
+
+    asyncio.run(scene())
+
+
 def test_who_does_not_read_costs_little_and_catches_up(sqlite_database: Database, clock: FixedClock) -> None:
     (lot,), (people,), _ = stage(sqlite_database)
     clock.set(OPENS)

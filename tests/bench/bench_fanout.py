@@ -42,6 +42,7 @@ import uvicorn
 import migrations
 from auctions import protocol
 from auctions.bus import LotNews
+from auctions.hub import Room
 from auctions.rules.canonical import canonical, iso
 from market.clock import SystemClock
 from market.db import Session
@@ -107,6 +108,7 @@ class Market:
         limits = self.parts.hub.limits
         # All watchers come from one address here.
         self.parts.hub.limits = dataclasses.replace(limits, sockets_per_address=1_000_000)
+        self._room: Room | None = None
         self._seq = 0
 
     async def serve(self, listener: socket.socket) -> None:
@@ -120,12 +122,10 @@ class Market:
             hub.limits = dataclasses.replace(hub.limits, rest_factor=default if on else 0.0)
 
     def publish(self, number: int) -> None:
-        if not self._seq:
-            with self.parts.db.read() as session:
-                from auctions import reads
-
-                self._seq = reads.heads(session, [self.lot_id])[self.lot_id]
-        seq = self._seq + number
+        room = self.parts.hub._rooms[self.lot_id]
+        if room is not self._room:  # the first time, and after a while without watchers
+            self._room, self._seq = room, room.heard
+        self._seq = seq = max(self._seq, room.heard) + 1
         frame = event_text(self.lot_id, seq)
         self.parts.bus.publish([LotNews(self.lot_id, ((seq, "0" * 64, frame),))])
 
