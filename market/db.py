@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
@@ -74,6 +75,17 @@ Fen = sa.BigInteger
 """An amount in fen (1/100 yuan)."""
 
 
+def json_text(value: Any) -> str:
+    """A JSON document as it is stored; what orjson does not take (say, an integer beyond 64 bits) goes the slow way."""
+    try:
+        return orjson.dumps(value, option=_JSON_OPTIONS).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+_JSON_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
 def in_values(column: str, enum: Any) -> str:
     """The text of a CHECK that a column holds one of a string enumeration's values."""
     values = ", ".join(f"'{member.value}'" for member in enum)
@@ -92,6 +104,7 @@ class Database:
             self.engine: Engine = sa.create_engine(
                 self.url,
                 echo=echo,
+                json_serializer=json_text,
                 poolclass=sa.QueuePool,
                 pool_size=pool_size,
                 max_overflow=40,
@@ -103,6 +116,7 @@ class Database:
             self.engine = sa.create_engine(
                 self.url,
                 echo=echo,
+                json_serializer=json_text,
                 pool_size=pool_size,
                 max_overflow=20,
                 pool_pre_ping=True,

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from market.clock import UTC
-from market.db import Database, Fen, Id, Inserter, JsonDoc, UtcDateTime, json_rows, rows_at_once, t
+from market.db import Database, Fen, Id, Inserter, JsonDoc, UtcDateTime, json_rows, json_text, rows_at_once, t
 from market.taxonomy.models import Industry
 
 
@@ -112,7 +112,7 @@ def test_many_rows_are_stored_as_core_stores_them(database: Database, now: dt.da
     inserter = Inserter(other, names)
     with database.write() as session:
         session.execute(sa.insert(one), [dict(zip(names, row, strict=True)) for row in rows])
-        inserter.insert(session.connection(), [(*row[:5], json.dumps(row[5]), row[6]) for row in rows])
+        inserter.insert(session.connection(), [(*row[:5], json_text(row[5]), row[6]) for row in rows])
         inserter.insert(session.connection(), [])
     with database.read() as session:
         assert session.execute(sa.select(other).order_by("id")).all() == rows
@@ -139,6 +139,19 @@ def test_many_rows_are_all_stored_or_none(database: Database, now: dt.datetime) 
         assert session.execute(sa.select(table.c.id, table.c.at)).all() == [(1, now)]
     with pytest.raises(ValueError, match="naive"), database.write() as session:
         inserter.insert(session.connection(), [(3, "naive", dt.datetime(2026, 1, 1))])
+
+
+def test_json_comes_back_as_it_went(database: Database) -> None:
+    table = _table(database, "documents")
+    documents = [{"标的": ['a\tb\n"', None, True, 2**62, -1]}, {"big": 2**80, "no": {}}, [], {"7": [[1, 2]]}]
+    with database.write() as session:
+        session.execute(
+            sa.insert(table), [{"id": n, "document": document} for n, document in enumerate(documents)]
+        )
+        with pytest.raises((TypeError, sa.exc.StatementError)):
+            session.execute(sa.insert(table), [{"id": 99, "document": {"at": dt.datetime(2026, 1, 1)}}])
+    with database.read() as session:
+        assert session.scalars(sa.select(table.c.document).order_by(table.c.id)).all() == documents
 
 
 def test_rows_come_at_once_as_they_come_one_by_one(database: Database, now: dt.datetime) -> None:
