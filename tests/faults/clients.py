@@ -195,9 +195,9 @@ class World:
     seed: int
     projector: Projector = field(default_factory=Projector)
     ping_s: float = 2.0
-    deaf_s: float = 6.0
+    deaf_s: float = 10.0
     """A socket that is silent for so long, although pinged, is given up."""
-    wait_s: float = 2.5
+    wait_s: float = 5.0
     """How long a bid waits for its answer before it is sent again."""
     longest_pause_s: float = 0.4
     """The longest mean pause between two tries to connect."""
@@ -251,7 +251,7 @@ class Watcher:
             self.tries += 1
             wait: float | None = None
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(20):
                     socket = await websockets.connect(
                         f"ws://{address}/ws/lots/{self.world.lot}",
                         additional_headers=self.world.headers(self.name, self.token),
@@ -597,7 +597,7 @@ class Crowd:
 
         async def once(bid: Bid) -> None:
             async with gate:
-                for _ in range(5):
+                for _ in range(20):
                     before = len(bid.told)
                     await bidders[bid.person_id]._by_http(bid)
                     if len(bid.told) > before:

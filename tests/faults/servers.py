@@ -86,7 +86,7 @@ class Process:
             probe.settimeout(0.5)
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
-    def wait_listening(self, seconds: float = 60.0) -> None:
+    def wait_listening(self, seconds: float = 150.0) -> None:
         """Wait until it serves. Raises RuntimeError, with what it has written, when it ends instead."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

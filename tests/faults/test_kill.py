@@ -41,15 +41,15 @@ def killed(database: Database, folder: Path, *, kills: int, bidders: int, watche
     env = environment(folder / "data", url, port)
     record = Record()
     staged = stage(
-        database, bidders=bidders, opens_in_s=2.0, lasts_s=10.0, window_s=10, extension_s=6,
-        more_lots_ending_s=tuple(1.0 + 0.8 * number for number in range(lots)),
+        database, bidders=bidders, opens_in_s=2.0, lasts_s=15.0, window_s=15, extension_s=10,
+        more_lots_ending_s=tuple(1.0 + 1.5 * number for number in range(lots)),
     )  # fmt: skip
     world = World(staged.lot, lambda _name, _try: f"127.0.0.1:{port}", record, throw.randrange(2**32))
     deaths: Counter[str] = Counter()
 
     async def lives(server: Process, answers: int) -> bool:
         """Until clients were told so many answers, and a random moment more; whether it died meanwhile."""
-        end, before = time.monotonic() + 2.0, record.counts["answers"]
+        end, before = time.monotonic() + 20.0, record.counts["answers"]
         while record.counts["answers"] < before + answers and time.monotonic() < end:
             if await asyncio.to_thread(server.wait, 0.004):
                 return True
@@ -67,7 +67,7 @@ def killed(database: Database, folder: Path, *, kills: int, bidders: int, watche
             await asyncio.sleep(throw.uniform(0.0, 0.1))
         else:
             await asyncio.to_thread(server.wait_listening)
-            if await lives(server, throw.randint(1, 60) if plan is None else 1_000):
+            if await lives(server, throw.randint(1, 60) if plan is None else 150):
                 deaths[plan.partition(":")[0] if plan else "by itself"] += 1
                 return
         server.kill()
@@ -89,16 +89,16 @@ def killed(database: Database, folder: Path, *, kills: int, bidders: int, watche
                     await crowd.restart(throw.choice(crowd.bidders))
                 throw.choice(crowd.everybody).drop()
             server = warm.serve(env)
-            await crowd.settle()
+            await crowd.settle(120)
             for _ in range(6):  # the lot ends, or not, while the server dies a few times more
                 await asyncio.sleep(throw.uniform(0.3, 1.5))
                 server.kill()
                 deaths["at a random instant"] += 1
                 server = warm.serve(env)
             await asyncio.to_thread(server.wait_listening)
-            await crowd.until(crowd.closed, 60, "the end of the lot")
+            await crowd.until(crowd.closed, 120, "the end of the lot")
             await crowd.ask_again(1_000)
-            await crowd.until(crowd.level, 30, "everybody at the same head")
+            await crowd.until(crowd.level, 60, "everybody at the same head")
             ends = {each.name: (each.seq, each.hash, each.digest) for each in crowd.everybody}
             await asyncio.sleep(0.3)
         server.send(signal.SIGTERM)

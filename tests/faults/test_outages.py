@@ -97,14 +97,14 @@ def test_the_database_goes_away(own_postgres: tuple[Database, int], tmp_path: Pa
                 # Nobody bids while the end passes, save who tries in vain.
                 told += await stand_still(record, postmaster, 20.0)
                 await busy(record, crowd, 20, "bids after the end had passed")
-                await crowd.settle()
+                await crowd.settle(120)
                 await crowd.ask_again(1_000)
-                await crowd.until(crowd.level, 30, "everybody at the same head")
+                await crowd.until(crowd.level, 60, "everybody at the same head")
                 ends = {each.name: (each.seq, each.hash, each.digest) for each in crowd.everybody}
             for server in servers:
                 server.send(signal.SIGTERM)
             for server in servers:
-                assert await asyncio.to_thread(server.wait, 60), "a server did not end when told to"
+                assert await asyncio.to_thread(server.wait, 120), "a server did not end when told to"
             verdict = judge(database, staged, record, ended=False)
             same_end(verdict, ends)
             print("connections cut:", cut)
@@ -168,17 +168,17 @@ def test_clients_fall_silent(sqlite_database: Database, tmp_path: Path) -> None:
                     relay.mute = relay.deaf = False
                     await asyncio.sleep(throw.uniform(0.5, 1.5))
                 await busy(record, crowd, 20, "bids on a good network")
-                await crowd.settle()
-                await crowd.until(crowd.closed, 60, "the end of the lot")
+                await crowd.settle(120)
+                await crowd.until(crowd.closed, 120, "the end of the lot")
                 await crowd.ask_again(1_000)
-                await crowd.until(crowd.level, 30, "everybody at the same head")
+                await crowd.until(crowd.level, 60, "everybody at the same head")
                 ends = {each.name: (each.seq, each.hash, each.digest) for each in crowd.everybody}
                 await crowd.until(
                     lambda: record.watchers == len(crowd.everybody), 100, "the dead sockets to be let go"
                 )
             await relay.stop()
             server.send(signal.SIGTERM)
-            assert await asyncio.to_thread(server.wait, 60), "the server did not end when told to"
+            assert await asyncio.to_thread(server.wait, 120), "the server did not end when told to"
             settle_work(sqlite_database)
             verdict = judge(sqlite_database, staged, record)
             same_end(verdict, ends)

@@ -62,7 +62,7 @@ def crowd_of(world: World, staged: Stage, watchers: int, folder: Path, pace_s: f
     return Crowd(world, [Watcher(f"watcher{n}", world) for n in range(watchers)], bidders)
 
 
-async def busy(record: Record, crowd: Crowd, receipts: int, what: str, seconds: float = 60.0) -> float:
+async def busy(record: Record, crowd: Crowd, receipts: int, what: str, seconds: float = 120.0) -> float:
     """Until so many more acceptances were told; the instant when this began."""
     began, before = time.monotonic(), record.counts["receipts"]
     await crowd.until(lambda: record.counts["receipts"] >= before + receipts, seconds, what)
@@ -103,15 +103,15 @@ def test_one_killed_and_redis_away(postgres: Database, own_redis: Redis, tmp_pat
             again = alive.enter_context(market_serve(envs[2]))
             await asyncio.to_thread(again.wait_listening)
             await busy(record, crowd, 40, "bids on three servers again")
-            await crowd.settle()
-            await crowd.until(crowd.closed, 60, "the end of the lot")
+            await crowd.settle(120)
+            await crowd.until(crowd.closed, 120, "the end of the lot")
             await crowd.ask_again(1_000)
-            await crowd.until(crowd.level, 30, "everybody at the same head")
+            await crowd.until(crowd.level, 60, "everybody at the same head")
             ends = {each.name: (each.seq, each.hash, each.digest) for each in crowd.everybody}
         for server in (first, second, again):
             server.send(signal.SIGTERM)
         for server in (first, second, again):
-            assert await asyncio.to_thread(server.wait, 60), "a server did not end when told to"
+            assert await asyncio.to_thread(server.wait, 120), "a server did not end when told to"
         settle_work(postgres)
         verdict = judge(postgres, staged, record)
         same_end(verdict, ends)
@@ -150,14 +150,14 @@ def test_one_frozen_while_it_holds_the_lot(postgres: Database, own_redis: Redis,
                 await crowd.until(lambda: freezing.stopped, 90, "the freeze")
                 # Those that are still under way when it freezes may yet be told.
                 await asyncio.sleep(3.0)
-                await busy(record, crowd, 40, "bids while a server stands still", 90)
+                await busy(record, crowd, 40, "bids while a server stands still")
                 assert freezing.stopped
                 freezing.send(signal.SIGCONT)
                 await busy(record, crowd, 40, "bids after it went on")
-                await crowd.settle()
-                await crowd.until(crowd.closed, 60, "the end of the lot")
+                await crowd.settle(120)
+                await crowd.until(crowd.closed, 120, "the end of the lot")
                 await crowd.ask_again(1_000)
-                await crowd.until(crowd.level, 30, "everybody at the same head")
+                await crowd.until(crowd.level, 60, "everybody at the same head")
                 ends = {each.name: (each.seq, each.hash, each.digest) for each in crowd.everybody}
                 servers = [freezing, *others]
                 stopped = [server for server in servers if server.stopped]
@@ -168,7 +168,7 @@ def test_one_frozen_while_it_holds_the_lot(postgres: Database, own_redis: Redis,
             for server in servers:
                 server.send(signal.SIGTERM)
             for server in servers:
-                assert await asyncio.to_thread(server.wait, 60), "a server did not end when told to"
+                assert await asyncio.to_thread(server.wait, 120), "a server did not end when told to"
             verdict = judge(postgres, staged, record)
             same_end(verdict, ends)
             print("stopped with work in hand:", len(stopped))
