@@ -21,6 +21,7 @@ from auctions.rules.state import LotState
 from market.errors import MarketError
 from market.money import MAX_FEN
 from web.deps import CurrentActor, PagingDep, PartsDep, ReadTx
+from web.doorkeeper import LATE_S
 from web.routes.api import Listed, problems
 
 router = APIRouter(prefix="/lots", tags=["auctions"])
@@ -171,7 +172,9 @@ async def bid(parts: PartsDep, actor: CurrentActor, lot_id: LotId, body: BidIn) 
     try:
         now = asyncio.get_running_loop().time()
         if actor.person_id is not None and not parts.door.may_bid(actor.person_id, now):
-            raise Busy  # as a socket's bids beyond its pace: the same id may be sent again
+            # As a socket's bids beyond its pace: the same id may be sent again. Late, as every refusal at the door.
+            await asyncio.sleep(LATE_S)
+            raise Busy
         answer = await place_bid(
             parts.room,
             actor,
