@@ -54,6 +54,7 @@ class English(Format):
         if value is not None:
             self.best[alias] = max(value, self.best.get(alias, 0))
             self.lot.covered(alias, value)
+            self._under_the_cap(value)
         return found
 
     def _at_least(self, low: int) -> None:
@@ -109,6 +110,7 @@ class English(Format):
         else:
             self._place(bid)
         if bid.amount is not None:
+            self._under_the_cap(bid.amount)
             self.best[bid.alias] = max(bid.amount, self.best.get(bid.alias, 0))
             if bid.standing and self.answer is None:
                 self._cap(bid)
@@ -254,8 +256,11 @@ class English(Format):
             lot.wrong(code, f"{amount} < {standing} + {least * step}")
         if (amount - standing) % step:
             lot.wrong("bid_off_step", f"{amount} - {standing} by {step}")
-        if lot.terms["cap_fen"] is not None and amount > lot.terms["cap_fen"]:
-            lot.wrong("bid_above_cap", f"{amount}")
+
+    def _under_the_cap(self, amount: int) -> None:
+        cap = self.lot.terms["cap_fen"]
+        if cap is not None and amount > cap:
+            self.lot.wrong("bid_above_cap", f"{amount}")
 
     def _cap(self, bid: Bid) -> None:
         lot = self.lot

@@ -154,7 +154,7 @@ class Machine(RuleBasedStateMachine):
         dice=st.integers(0, 9),
     )  # fmt: skip
     def organiser(self, what: str, alias: int, seconds: float, dice: int) -> None:
-        if what == "cancel" and dice:
+        if what in ("cancel", "withdraw") and dice:
             return
         if what == "again":
             if self.last_bid is not None:
@@ -185,7 +185,8 @@ class Machine(RuleBasedStateMachine):
             "cancel": c.Cancel(lot_id=LOT, reason="撤销"),
             "default": c.RecordDefault(lot_id=LOT, reason="悔拍"),
         }
-        self.tell(commands[what])
+        for _ in range(1 + dice % 3 if what == "extend" else 1):
+            self.tell(commands[what])
 
     @precondition(lambda self: self.ready and self.lot.state in STOPPED)
     @rule(after=st.sampled_from([0, 0.000001, 30, 61]))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from auctions.rules import commands as c
-from auctions.rules.state import BIDDING, STOPPED
+from auctions.rules.state import BIDDING
 from tests.auctions.histories import LOT, OPENS, with_terms
 from tests.auctions.machines.base import Machine
 from tests.auctions.machines.model import BIDDING as BIDDING_NAMES
@@ -97,13 +97,24 @@ class DutchMachine(Machine):
         at = self.model.zero + (step % len(self.model.prices)) * self.model.interval + off * US
         self.history.clock = max(self.history.clock, at)
 
-    @precondition(lambda self: self.ready and self.lot.state in STOPPED)
-    @rule(off=st.sampled_from([-1, 0, 1]), steps=st.integers(0, 2))
-    def resume_near_a_step(self, off: int, steps: int) -> None:
-        """After a stop as long as some steps, more or less a microsecond."""
-        target = self.model.stopped_at + steps * self.model.interval + off * US
-        self.history.clock = max(self.history.clock, target)
+    @precondition(lambda self: self.ready and self.lot.state in BIDDING)
+    @rule(
+        step=st.integers(1, 3),
+        off=st.sampled_from([-1, 0, -2_000_000]),
+        stood=st.sampled_from([1, 999_999, 61_000_000]),
+        waits=st.sampled_from([0, 0, 1, 2_000_000]),
+        lag=st.sampled_from([None, 0, 0.001, 1, 2000]),
+    )
+    def stop_near_a_step(self, step: int, off: int, stood: int, waits: int, lag: float | None) -> None:
+        """Microseconds; then perhaps a take that was received during or before the stop."""
+        self.near_a_step(step, off)
+        self.tell(c.Pause(lot_id=LOT, reason="故障"))
+        self.history.clock += stood * US
         self.tell(c.Resume(lot_id=LOT))
+        self.history.clock += waits * US
+        if lag is not None:
+            now = self.model.step_at(self.history.clock - lag * 1000 * US)
+            self.place(2, "take", self.model.prices[now], lag, step=now)
 
     @rule(
         alias=st.integers(0, 5),
@@ -128,10 +139,14 @@ class DutchMachine(Machine):
         dice=st.integers(0, 3),
         lag=st.sampled_from([0, 0.001, 1, 400, 61_000]),
         seen=st.booleans(),
+        near=st.sampled_from([None, 0, 1, 2, 3]),
+        off=st.sampled_from([-1, 0, 1]),
     )
-    def take(self, alias: int, dice: int, lag: float, seen: bool) -> None:
+    def take(self, alias: int, dice: int, lag: float, seen: bool, near: int | None, off: int) -> None:
         # A take ends the lot, so most runs go on without one.
         if dice == 0:
+            if near is not None:
+                self.near_a_step(near, off)
             at = self.history.clock - lag * 1000 * US
             step = self.model.step_at(at if seen else self.history.clock)
             self.place(alias, "take", self.model.prices[step], lag, step=step)

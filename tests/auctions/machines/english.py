@@ -80,7 +80,7 @@ class EnglishModel(Model):
 Move = tuple[str, int, str, int]
 """(kind, whose, act, steps)"""
 MOVES = st.tuples(
-    st.sampled_from(["outbid", "outbid", "meet", "meet", "match", "own", "cap"]),
+    st.sampled_from(["outbid", "outbid", "meet", "meet", "match", "own", "own", "cap", "wait"]),
     st.integers(0, 2),
     st.sampled_from(["bid", "maximum"]),
     st.sampled_from([0, 1, 1, 2, 2, 3, 4, 8, 21]),
@@ -101,14 +101,15 @@ class EnglishMachine(Machine):
         cover=st.sampled_from([None, None, 1000]),
         steps=st.sampled_from([((0, 100), (3000, 500)), ((0, 300), (2200, 100)), ((0, 100), (1500, 700))]),
         maxima=st.sampled_from([True, True, True, False]),
-        hand=st.sampled_from([0, 2]),
+        hand=st.sampled_from([0, 1, 1, 2]),
         together=st.booleans(),
         late=st.sampled_from([0, 5, 5.000001, 100]),
+        moves=st.lists(MOVES, min_size=2, max_size=8),
     )
     def start(
         self, hard: int | None, reserve: int | None, sole: SoleBidderRule, priorities: list[int | None],
         cap: int | None, cap_rule: CapRule, cover: int | None, steps: tuple[tuple[int, int], ...],
-        maxima: bool, hand: int, together: bool, late: float,
+        maxima: bool, hand: int, together: bool, late: float, moves: list[Move],
     ) -> None:  # fmt: skip
         terms = with_terms(
             hard_end=None if hard is None else ENDS + hard * S,
@@ -126,6 +127,8 @@ class EnglishMachine(Machine):
             sale_id=3 if together else None,
         )
         self.begin(terms, priorities, [100, 300, 1000, 500], late)
+        for move in moves:
+            self.move(*move)
 
     @property
     def base(self) -> tuple[int, int]:
@@ -157,17 +160,19 @@ class EnglishMachine(Machine):
         price, step = self.base
         others, worth = self.others(), self.model.worth
         alias = others[pick % len(others)] if others else 1
-        if kind == "outbid" or self.lot.price_fen is None:
+        if kind == "wait":
+            self.history.clock += (1 + steps) * S
+        elif kind == "cap":
+            self.place(alias, act, (self.lot.terms.cap_fen or price) - steps // 4 * step)
+        elif kind == "outbid" or self.lot.price_fen is None:
             self.place(alias, act, price + (steps - (self.lot.price_fen is None)) * step)
         elif kind == "meet":
             # Nobody but the market knows where the maximum is; there the rules turn.
             self.place(alias, act, worth + (steps - 2) * step)
         elif kind == "match":
             self.place(others[-1] if others else 1, act, [price, worth][steps % 2])
-        elif kind == "own":
-            self.place(self.lot.leader or 1, "maximum" if steps else act, worth + steps * step)
         else:
-            self.place(alias, act, (self.lot.terms.cap_fen or price) - steps // 4 * step)
+            self.place(self.lot.leader or 1, "maximum" if steps else act, worth + steps * step)
 
     def holds(self) -> None:
         super().holds()

@@ -91,10 +91,11 @@ class ScoringMachine(Machine):
         sole=st.sampled_from(list(SoleBidderRule)),
         hand=st.sampled_from([0, 1]),
         late=st.sampled_from([0, 100]),
+        offers=st.lists(OFFERS, min_size=1, max_size=6),
     )
     def start(
         self, weights: tuple[int, int, int], score_step: int, hard: int | None, reserve: int | None,
-        sole: SoleBidderRule, hand: int, late: float,
+        sole: SoleBidderRule, hand: int, late: float, offers: list[tuple[int, int, int, bool]],
     ) -> None:  # fmt: skip
         price, royalty, unit = weights
         terms = with_terms(
@@ -116,6 +117,8 @@ class ScoringMachine(Machine):
             hand_extension_s=60 if hand else 0,
         )
         self.begin(terms, [None, None, None, 1], [100] * 4, late)
+        for offer in offers:
+            self.offer(*offer)
 
     @rule(
         alias=st.integers(0, 5),

@@ -93,8 +93,8 @@ class SealedModel(Model):
 
 ENVELOPES = st.tuples(
     st.sampled_from([1, 2, 3, 4, 1, 2, 3, 4, 5]),
-    st.sampled_from([999, 1000, 1499, 1500, 1500, 1800, 1800, 1800, 2400, 2500, 2501]),
-    st.sampled_from(["0", "f"]),
+    st.sampled_from([999, 1000, 1499, 1500, 1800, 1800, 1800, 2400, 2501]),
+    st.sampled_from(["0" * 32, "0" * 32, "f" * 64, "0" * 31]),
 )
 """(alias, amount, nonce)"""
 
@@ -137,8 +137,8 @@ class SealedMachine(Machine):
     @rule(envelopes=st.lists(ENVELOPES, min_size=1, max_size=5), lag=st.sampled_from([0, 0, 1, 400, -5]))
     def seal(self, envelopes: list[tuple[int, int, str]], lag: int) -> None:
         for alias, amount, nonce in envelopes:
-            if self.place(alias, "seal", None, lag, commitment=envelope(alias, amount, nonce * 32)) is None:
-                self.known.setdefault(alias, []).append((amount, nonce * 32))
+            if self.place(alias, "seal", None, lag, commitment=envelope(alias, amount, nonce)) is None:
+                self.known.setdefault(alias, []).append((amount, nonce))
 
     @rule(
         alias=st.integers(1, 4),
