@@ -21,12 +21,11 @@ from auctions.models import AdmissionState
 from auctions.protocol import CLIENT_BID_ID
 from auctions.queries import LotDetail
 from auctions.room import place_bid
-from auctions.rules.refusal import Refusal
 from market.errors import InvalidInput, SignInRequired
 from web import bid_forms, refusals
 from web.bid_forms import Entered, percent
 from web.deps import FormDep, PageDep, RowId
-from web.errors import field_problems
+from web.errors import FieldProblem, field_problems
 from web.forms import Form
 from web.render import Page
 from web.routes.lots import capital_numerals, room_page
@@ -88,26 +87,26 @@ def _prepare(page: Page, lot_id: int, form: Form, client_bid_id: str) -> Entered
         lot = queries.lot_detail(session, lot_id)
         mine = queries.my_admission(session, lot_id, page.actor.person_id or 0)
         alias = mine.alias if mine is not None and mine.state is AdmissionState.ADMITTED else None
-        try:
-            entered = bid_forms.read(form, lot.terms["format"])
-        except InvalidInput as error:
-            problems = field_problems(error, page.language)
-            refused, entered = None, None
-        else:
+        found, refused = _read(page, form, lot), None
+        if isinstance(found, Entered):
             if form.has("confirmed"):
-                return entered
-            problems = []
+                return found
             refused = trial.would_refuse(
-                session, lot_id, alias, entered.act, entered.amount_fen, entered.extra, page.now
+                session, lot_id, alias, found.act, found.amount_fen, found.extra, page.now
             )
-    if entered is None:
-        return room_page(
-            page, lot_id, error=problems[0].message, form=form.with_problems(problems), status=422
-        )
-    if isinstance(refused, Refusal):
+    if not isinstance(found, Entered):
+        return room_page(page, lot_id, error=found[0].message, form=form.with_problems(found), status=422)
+    if refused is not None:
         error_text = refusals.sentence(refused.code.value, refused.params, page.language)
         return room_page(page, lot_id, error=error_text, form=form, status=409)
-    return _confirm(page, lot, entered, client_bid_id)
+    return _confirm(page, lot, found, client_bid_id)
+
+
+def _read(page: Page, form: Form, lot: LotDetail) -> Entered | list[FieldProblem]:
+    try:
+        return bid_forms.read(form, lot.terms["format"])
+    except InvalidInput as error:
+        return field_problems(error, page.language)
 
 
 def _confirm(page: Page, lot: LotDetail, entered: Entered, client_bid_id: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from auctions import papers
@@ -31,7 +32,8 @@ def add_document(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
         except ValueError:
             choices = ", ".join(papers.VISIBILITIES)
             raise InvalidInput([("visibility", "unknown_choice", {"choices": choices})]) from None
-        for file in form.files.get("file") or [None]:
+        files: list[UploadFile | None] = [*form.files.get("file", ())] or [None]
+        for file in files:
             name, content = read_upload(file, limit)
             papers.attach(
                 session, page.actor, page.now, page.parts.files, lot_id,

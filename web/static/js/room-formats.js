@@ -23,6 +23,7 @@ function english(room) {
   /** Why an amount would surely be refused now; nothing where it may be good. */
   function surely(amount) {
     const { view } = state;
+    if (view.leader !== null && view.leader === state.you?.alias) return refusal({ code: "leader_cannot_raise" }, texts);
     const matches = (room.config.you.priority ?? null) !== null && amount === view.price_fen;
     if (view.next_fen === null || amount >= view.next_fen || matches) {
       if ((room.config.cover_fen ?? null) !== null && amount > room.config.cover_fen) return refusal({ code: "deposit_does_not_cover", params: { limit_fen: room.config.cover_fen } }, texts);

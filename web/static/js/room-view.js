@@ -284,11 +284,13 @@ export function reveal(root, name, shown) {
   for (const where of root.querySelectorAll(`[data-live="${name}"]`)) if (where.hidden === shown) where.hidden = !shown;
 }
 
+const withRoyalty = (text, detail) => (detail?.royalty_bp === undefined ? text : `${text} + ${percent(detail.royalty_bp)}`);
+
 /** What stands above the figure, the figure, and who holds it: `{caption, figure, holder}`. `now`: server time, ms. */
 export function headline(view, texts, now, side = {}) {
   const sold = Boolean(view.outcome?.hammer_fen);
   const holder = view.leader === null ? texts.nobody : fillIn(sold ? texts.won : texts.leads, { bidder: bidder(view.leader, texts) });
-  if (sold) return { caption: texts.hammer, figure: money(view.outcome.hammer_fen), holder: fillIn(texts.won, { bidder: bidder(view.outcome.winner, texts) }) };
+  if (sold) return { caption: texts.hammer, figure: money(view.outcome.hammer_fen), holder: withRoyalty(fillIn(texts.won, { bidder: bidder(view.outcome.winner, texts) }), view.outcome.detail) };
   if (view.format === "dutch") {
     const { step, price_fen } = dutchNow(view, now, side);
     return { caption: fillIn(texts.dutch_step, { step: step + 1, steps: dutchSteps(view) }), figure: money(price_fen), holder: texts.dutch_first };
