@@ -146,8 +146,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         what=st.sampled_from(
-            ["pause", "pause", "suspend", "resume", "extend", "extend", "together", "announce", "revoke",
-             "revoke", "admit", "again", "withdraw", "cancel", "default"]
+            ["pause", "pause", "suspend", "resume", "extend", "extend", "together", "together", "revoke",
+             "announce", "revoke", "admit", "again", "withdraw", "cancel", "default"]
         ),
         alias=st.integers(1, 4),
         seconds=st.sampled_from([-1, 0, 0.000001, 90]),
