@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
-from limits.storage import MemoryStorage, storage_from_string
+from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy.engine import Connection
 
@@ -34,6 +34,7 @@ from matching.index import SearchIndex
 from matching.tantivy_index import TantivyIndex
 from web.alarms import AlarmBook
 from web.doorkeeper import Doorkeeper
+from web.limiter import SharedLimiter
 from web.mail import ConsoleMailer, Mailer, SmtpMailer
 from web.settings import MailBackend, Settings
 
@@ -146,7 +147,7 @@ def build(
         db=db,
         files=DiskStore(settings.files_dir),
         mailer=mailer or make_mailer(settings),
-        limiter=MovingWindowRateLimiter(storage_from_string(redis) if redis else MemoryStorage()),
+        limiter=SharedLimiter(redis) if redis else MovingWindowRateLimiter(MemoryStorage()),
         gateway=gateway,
         index=index or TantivyIndex(settings.index_dir),
         bus=bus,
