@@ -151,5 +151,6 @@ def test_killed_a_few_times(database: Database, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_killed_fifty_times(database: Database, tmp_path: Path) -> None:
     killed(database, tmp_path, kills=50, bidders=50, watchers=10, lots=20)

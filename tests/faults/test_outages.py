@@ -58,6 +58,7 @@ def terminate(database: Database, throw: random.Random) -> int:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_the_database_goes_away(own_postgres: tuple[Database, int], tmp_path: Path) -> None:
     """Connections are cut in the midst of batches; the database stands still for a moment; then for so
     long that the end passes and the lot is extended by its published rule."""
@@ -137,6 +138,7 @@ def extensions(database: Database, lot: int) -> int:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_clients_fall_silent(sqlite_database: Database, tmp_path: Path) -> None:
     """Half of the clients lose what they send, or what they are sent, without either side being told:
     bids that arrived count once, bids that did not are sent again, and the dead sockets are let go."""

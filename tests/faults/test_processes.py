@@ -78,6 +78,7 @@ def lag(record: Record, start: float, end: float) -> str:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_one_killed_and_redis_away(postgres: Database, own_redis: Redis, tmp_path: Path) -> None:
     record = Record()
     staged = stage(postgres, bidders=30, opens_in_s=5.0, lasts_s=15.0, window_s=15, extension_s=8)
@@ -128,6 +129,7 @@ def test_one_killed_and_redis_away(postgres: Database, own_redis: Redis, tmp_pat
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_one_frozen_while_it_holds_the_lot(postgres: Database, own_redis: Redis, tmp_path: Path) -> None:
     """A server stops between writing and committing, with the lot's row locked: the others go on, and
     what it finishes afterwards contradicts nobody. Another stops with a piece of work in its hands."""
