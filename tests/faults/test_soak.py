@@ -20,7 +20,7 @@ from tests.faults.staging import stage
 from tests.faults.test_kill import settle_work, settled_once
 from tests.faults.test_processes import lag
 
-WATCHERS, BIDDERS, HALF_S = 600, 200, 25.0
+WATCHERS, BIDDERS, HALF_S = 600, 200, 20.0
 
 
 @pytest.mark.long
@@ -32,7 +32,7 @@ def test_a_full_hall_and_a_restart(sqlite_database: Database, tmp_path: Path) ->
     record = Record()
     port = free_port()
     staged = stage(
-        sqlite_database, bidders=BIDDERS, opens_in_s=8.0, lasts_s=20.0, window_s=20, extension_s=15
+        sqlite_database, bidders=BIDDERS, opens_in_s=8.0, lasts_s=30.0, window_s=30, extension_s=30
     )
     env = environment(tmp_path / "data", sqlite_database.url.render_as_string(hide_password=False), port)
     world = World(
