@@ -10,7 +10,7 @@ What is checked, by code:
   unknown_format, bad_terms                       terms that this checker does not know, or that cannot be
   seq_gap, broken_chain, body_mismatch            1. numbering and the hash chain over the stored bytes
   time_backwards, illegal_transition, no_announcement, after_the_end, state_mismatch
-  act_unknown, wrong_standing, false_match        2. bids: what they are
+  act_unknown, wrong_standing, wrong_detail, false_match        2. bids: what they are
   bid_below_start, bid_too_low, bid_off_step, bid_above_cap, bid_too_far, bid_by_leader,
   deposit_does_not_cover                          their amounts
   maxima_not_taken, wrong_price, wrong_leader, wrong_answer, answer_missing, answer_out_of_place,

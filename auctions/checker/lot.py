@@ -56,6 +56,8 @@ class Format:
     name: ClassVar[str]
     acts: ClassVar[Mapping[str, str]]
     """Act → when: `bidding` or `revealing`."""
+    details: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """Act → what its `detail` tells, no more and no less; nothing for acts that are not here."""
     secrets: ClassVar[bool] = False
     """Whether bids may seal something."""
 
@@ -256,6 +258,8 @@ class Lot:
             self.covered(bid.alias, bid.amount)
         elif bid.standing:
             self.wrong("wrong_standing", "without an amount")
+        if set(bid.detail) != self.format.details.get(bid.act, frozenset()):
+            self.wrong("wrong_detail", ", ".join(bid.detail))
         if bid.sealed and not self.format.secrets:
             self.wrong("secret_out_of_place", bid.act)
         self.format.bid(bid)

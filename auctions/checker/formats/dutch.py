@@ -13,6 +13,7 @@ class Dutch(Format):
 
     name = "dutch"
     acts = {"take": "bidding"}
+    details = {"take": frozenset({"step"})}
     went_on: datetime | None = None
     outage = False
 

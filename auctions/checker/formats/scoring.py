@@ -15,6 +15,7 @@ class Scoring(Format):
 
     name = "scoring"
     acts = {"offer": "bidding"}
+    details = {"offer": frozenset({"royalty_bp", "score", "points"})}
     score: Fraction | None = None
     royalty = 0
 

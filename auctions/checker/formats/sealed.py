@@ -22,6 +22,7 @@ class Sealed(Format):
 
     name = "sealed"
     acts = {"seal": "bidding", "open": "revealing"}
+    details = {"seal": frozenset({"commitment"}), "open": frozenset({"nonce", "sealed_seq"})}
 
     def terms_good(self) -> bool:
         """See `Format`."""
@@ -42,7 +43,7 @@ class Sealed(Format):
 
     def _seal(self, bid: Bid) -> None:
         commitment = bid.detail.get("commitment")
-        if not is_hash(commitment) or set(bid.detail) != {"commitment"}:
+        if not is_hash(commitment):
             self.lot.wrong("envelope_malformed", f"alias {bid.alias}")
         if bid.amount is not None:
             self.lot.wrong("envelope_malformed", "an amount that anybody can read")
