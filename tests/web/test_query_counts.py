@@ -51,7 +51,7 @@ PAGES: list[tuple[str, Role | None, int]] = [
     ("/workbench", Role.DEMAND_OWNER, 14),
     ("/workbench", Role.BIDDER, 10),
     ("/workbench", Role.OFFICIAL, 10),
-    ("/lots/{lot}", Role.BIDDER, 13),
+    ("/lots/{lot}", Role.BIDDER, 15),
     ("/results/{result}", Role.RESULTS_OFFICER, 15),
     ("/demands/{demand}", Role.DEMAND_OWNER, 14),
     ("/enquiries", Role.RESULTS_OFFICER, 6),

@@ -76,7 +76,7 @@ async def bid(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
         extra=entered.extra,
     )
     if answer.accepted:
-        return page.redirect(f"/lots/{lot_id}#bid", flash=FLASHES.get(entered.act, "bid_accepted"))
+        return page.redirect(f"/lots/{lot_id}", flash=FLASHES.get(entered.act, "bid_accepted"))
     error = refusals.sentence(answer.code or "", answer.params, page.language)
     return await run_in_threadpool(room_page, page, lot_id, error=error, form=form, status=409)
 
