@@ -511,4 +511,5 @@ def _sales(session: Session, limit: int, offset: int, *where: Any) -> list[SaleC
         .limit(limit)
         .offset(offset)
     )  # fmt: skip
-    return [SaleCard(*row[:6], SaleMode(row[6]), *row[7:]) for row in rows]
+    found: list[tuple[Any, ...]] = [tuple(row) for row in rows]
+    return [SaleCard(*row[:6], SaleMode(row[6]), *row[7:]) for row in found]

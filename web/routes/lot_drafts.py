@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ class EditPage:
     cap_rules: list[CapRule]
     organiser_types: list[OrganiserType]
     sole_bidder_rules: list[SoleBidderRule]
-    rules: list[tuple[OrganiserType, Mapping[AuctionRule, Policy]]]
+    rules: Sequence[tuple[OrganiserType, Mapping[AuctionRule, Policy]]]
     prices: list[Price]
     price_count: int
     ends_at: dt.datetime | None
