@@ -100,7 +100,7 @@ class Writer:
         on_batch: Callable[[Batch], None] | None = None,
         monotonic: Callable[[], float] | None = None,
         max_waiting: int = 4096,
-        max_batch: int = 256,
+        max_batch: int = 512,
     ) -> None:
         self._db = db
         self.clock = clock if isinstance(clock, GuardedClock) else GuardedClock(clock, monotonic)

@@ -38,7 +38,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,6 +77,16 @@ ENTRY, ANSWER = "journal_entry", "bid_answer"
 Rows = list[tuple[Any, ...]]
 
 
+Took = tuple[float, float]
+"""Seconds by the clock, and of this process's processor time."""
+
+
+def watch() -> Callable[[], Took]:
+    """Begin to measure; what comes back ends it."""
+    clock, processor = time.perf_counter(), time.process_time()
+    return lambda: (time.perf_counter() - clock, time.process_time() - processor)
+
+
 class Engine:
     """A market with one open lot, and a writer for it."""
 
@@ -86,12 +96,12 @@ class Engine:
         self.groups: list[float] = []
         self.lot_id = 0
 
-    def run(self) -> float:
-        """Bids a second on a new lot."""
+    def run(self) -> Took:
+        """Bid on a new lot."""
         (self.lot_id,), (bidders,), _rows = stage(self.database, bidders=2, max_steps=None)
         writer = Writer(
             self.database,
-            FixedClock(OPENS),
+            FixedClock(OPENS + dt.timedelta(seconds=1)),
             Signer(generate_key()),
             LocalBus(),
             on_batch=self._note,
@@ -106,12 +116,12 @@ class Engine:
                 person_id=bidders[number % 2].person_id,
                 client_bid_id=f"bench-{number:08}",
                 amount_fen=FIRST_FEN + number * STEP_FEN,
-                received_at=OPENS + dt.timedelta(seconds=1, microseconds=number),
+                received_at=OPENS + dt.timedelta(microseconds=number),
             )
             for number in range(self.bids)
         ]
         under_way: deque[Future[Answer]] = deque()
-        started = time.perf_counter()
+        stop = watch()
         for command in commands:
             if len(under_way) == self.waiting:
                 # To be woken by every single answer would cost more than deciding the bid.
@@ -121,9 +131,9 @@ class Engine:
             under_way.append(writer.submit(command))
         while under_way:
             self._accepted(under_way.popleft())
-        took = time.perf_counter() - started
+        took = stop()
         writer.stop()
-        return self.bids / took
+        return took
 
     def _accepted(self, future: Future[Answer]) -> None:
         answer = future.result(30)
@@ -142,8 +152,8 @@ class Engine:
 class Floor(Protocol):
     """Bare inserts of what the engine wrote."""
 
-    def run(self, engine: Engine, group: int) -> float:
-        """Bids a second, in groups."""
+    def run(self, engine: Engine, group: int) -> Took:
+        """Insert in groups."""
         ...
 
 
@@ -164,7 +174,7 @@ class SqliteFloor:
         for (sql,) in made.fetchall():
             self.connection.execute(sql)
 
-    def run(self, engine: Engine, group: int) -> float:
+    def run(self, engine: Engine, group: int) -> Took:
         """See `Floor`."""
         entries, answers = (
             self.source.execute(
@@ -179,14 +189,14 @@ class SqliteFloor:
         for table in into:
             self.connection.execute(f"DELETE FROM {table} WHERE lot_id = ?", (engine.lot_id,))
         connection = self.connection
-        started = time.perf_counter()
+        stop = watch()
         for entry_rows, answer_rows in groups(entries, answers, group):
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(into[ENTRY], entry_rows)
             connection.executemany(into[ANSWER], answer_rows)
             connection.execute("UPDATE head SET seq = ?, hash = ?, fen = ?", (entry_rows[-1][1], "0" * 64, 1))
             connection.execute("COMMIT")
-        return len(entries) / (time.perf_counter() - started)
+        return stop()
 
 
 class PostgresFloor:
@@ -202,7 +212,7 @@ class PostgresFloor:
         for table in (ENTRY, ANSWER):
             self.connection.execute(f"CREATE TABLE floor_{table} (LIKE {table} INCLUDING ALL)")
 
-    def run(self, engine: Engine, group: int) -> float:
+    def run(self, engine: Engine, group: int) -> Took:
         """See `Floor`."""
         found: list[Rows] = []
         into = {}
@@ -222,7 +232,7 @@ class PostgresFloor:
             )
             into[table] = f"INSERT INTO floor_{table} VALUES ({', '.join(['%s'] * len(columns))})"
             self.connection.execute(f"DELETE FROM floor_{table} WHERE lot_id = %s", (engine.lot_id,))
-        started = time.perf_counter()
+        stop = watch()
         with self.connection.cursor() as cursor:
             for entry_rows, answer_rows in groups(*found, group):
                 with self.connection.transaction():
@@ -233,7 +243,7 @@ class PostgresFloor:
                         "UPDATE floor_head SET seq = %s, hash = %s, fen = %s",
                         (entry_rows[-1][1], "0" * 64, 1),
                     )
-        return len(found[0]) / (time.perf_counter() - started)
+        return stop()
 
 
 def groups(entries: Rows, answers: Rows, size: int) -> Iterator[tuple[Rows, Rows]]:
@@ -248,22 +258,34 @@ def measure_engine(url: str, folder: Path, options: argparse.Namespace) -> dict[
     """Engine and floor in turn."""
     engine = Engine(url, options.bids, options.waiting)
     floor: Floor = SqliteFloor(engine, folder) if engine.database.is_sqlite else PostgresFloor(engine)
+    settle()  # as a server does
     runs: dict[str, list[float]] = {"engine": [], "floor": [], "alike": []}
+    cpu: dict[str, list[float]] = {name: [] for name in runs}
+    measures: dict[str, Callable[[], tuple[float, float]]] = {
+        "engine": engine.run,
+        "floor": lambda: floor.run(engine, GROUP),
+        "alike": lambda: floor.run(engine, engine.group),
+    }
     for _ in range(options.runs):
-        runs["engine"].append(engine.run())
-        runs["floor"].append(floor.run(engine, GROUP))
-        runs["alike"].append(floor.run(engine, engine.group))
+        for name, measure in measures.items():
+            seconds, processor = measure()
+            runs[name].append(options.bids / seconds)
+            cpu[name].append(processor / options.bids * 1e6)
     engine.database.dispose()
     rates = {name: median(values) for name, values in runs.items()}
+    took = {name: median(values) for name, values in cpu.items()}
     say(
         f"{engine.database.url.get_backend_name()}: engine {spread(runs['engine'])} bids/s in groups of "
         f"{engine.group}, floor {spread(runs['floor'])} in groups of {GROUP}, {spread(runs['alike'])} in the engine's; "
-        f"ratio {rates['engine'] / rates['floor']:.3f}; {load_average()}"
+        f"ratio {rates['engine'] / rates['floor']:.3f}; {took['engine']:.0f} and {took['floor']:.0f} µs of "
+        f"processor a bid; {load_average()}"
     )
     return {
         "engine_bids_per_s": round(rates["engine"]),
         "floor_bids_per_s": round(rates["floor"]),
         "ratio": round(rates["engine"] / rates["floor"], 3),
+        "engine_cpu_us": round(took["engine"], 1),
+        "floor_cpu_us": round(took["floor"], 1),
         "group": engine.group,
         "floor_in_groups_as_engine": round(rates["alike"]),
         "ratio_in_groups_as_engine": round(rates["engine"] / rates["alike"], 3),
@@ -454,7 +476,7 @@ def main() -> None:
     )
     parser.add_argument("--bids", type=int, default=20_000, help="bids in each run of the engine")
     parser.add_argument("--runs", type=int, default=3, help="runs of each, in turn")
-    parser.add_argument("--waiting", type=int, default=1024, help="bids under way at a time")
+    parser.add_argument("--waiting", type=int, default=2048, help="bids under way at a time")
     parser.add_argument("--clients", type=int, default=200, help="clients of the room")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a run over sockets")
     parser.add_argument("--only", choices=["engine", "sockets", "offered"], help="one part of it")
