@@ -255,7 +255,9 @@ def _standing(view: dict[str, Any], alias: int | None, own: OwnBids) -> str:
     """How a bidder stands: `lead`, `outbid` or `none`."""
     if alias is not None and view["leader"] == alias:
         return "lead"
-    return "outbid" if alias is not None and own.seqs and view["leader"] is not None else "none"
+    # An envelope that is still closed is not beaten by an open one.
+    open_bids = view["format"] in ("english", "scoring")
+    return "outbid" if alias is not None and open_bids and own.seqs and view["leader"] is not None else "none"
 
 
 def _side(

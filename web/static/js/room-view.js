@@ -70,7 +70,7 @@ export function sideAfter(side, event) {
 
 /** "lead", "outbid" or "none". `seqs`: own accepted bids, of which only those already told count. */
 export function standingOf(view, alias, seqs = [], seq = Infinity) {
-  if (alias === null || alias === undefined) return "none";
+  if (alias === null || alias === undefined || view.leader === null) return "none";
   if (view.leader === alias) return "lead";
   const told = [...seqs].some((own) => own <= seq);
   return told || view.recent.some((line) => line.alias === alias) ? "outbid" : "none";

@@ -260,7 +260,7 @@ function drawStanding() {
   } else state.held = 0;
   show(root, "standing", now);
   const block = place("priceblock");
-  if (block) { block.classList.toggle("priceblock--lead", now === "lead"); block.classList.toggle("priceblock--outbid", now === "outbid" && state.view.format !== "dutch"); }
+  if (block) { block.classList.toggle("priceblock--lead", now === "lead"); block.classList.toggle("priceblock--outbid", now === "outbid" && ["english", "scoring"].includes(state.view.format)); }
   if (state.lead !== null && state.lead !== now && ["english", "scoring"].includes(state.view.format)) {
     if (now === "outbid") {
       if (!bids.pending) put(root, "bid-state", "");
