@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 from auctions.models import Admission, AdmissionState, Lot, Relation
 from auctions.rules.canonical import canonical
 from auctions.rules.refusal import RefusalCode
+from auctions.rules.state import ENDED
 from market.db import Session, json_rows, rows_at_once, t
 from market.parties.models import MembershipRow, Organisation, OrganisationState
 from market.payments.models import Deposit, DepositState
@@ -29,7 +30,9 @@ LOT, ADMISSION, RELATION = t(Lot), t(Admission), t(Relation)
 ORGANISATION, DEPOSIT = t(Organisation), t(Deposit)
 _INSIDER_ROLES = [role.value for role in INSIDERS]
 NAMED = "named"
-"""Instead of a refusal's code: the bidder is named in a relation, to whom is still to be looked up."""
+"""Instead of a refusal's code: the bidder is named in a relation, or belongs to a seller, of some lot; whether
+of this one is still to be looked up."""
+_OVER = [state.value for state in ENDED]
 
 _Related = set[tuple[int, int | None, int | None]]
 
@@ -54,7 +57,7 @@ def standings(
     """(lot, person, alias, organisation, problem) of those of some (lot, person) who hold an admission now.
 
     `problem` is what keeps the bidder from bidding, or None. One statement; a second one only where a
-    bidder is named in a relation to anybody.
+    bidder is named in a relation to anybody, or belongs to the seller of any lot.
     """
     asked = canonical([{"lot": lot, "person": person} for lot, person in keys])
     rows = rows_at_once(connection, _standings(connection.dialect.name), {"asked": asked})
@@ -102,34 +105,27 @@ def _problem(*, with_deposit: bool) -> Any:
         )
         missing = sa.and_(LOT.c.deposit_fen > 0, sa.or_(DEPOSIT.c.id.is_(None), sa.not_(held)))
         cases.append((missing, RefusalCode.DEPOSIT_NOT_HELD.value))
-    m, r = t(MembershipRow).c, RELATION.c
-    insider = m.role.in_(_INSIDER_ROLES)
-    hat = (
-        sa.select(
-            sa.func.min(
-                sa.case(
-                    (insider, RefusalCode.STAFF_MAY_NOT_BID.value),
-                    else_=RefusalCode.RELATED_TO_SELLER.value,
-                )
-            )
-        )
-        .where(
-            m.person_id == ADMISSION.c.person_id,
-            m.ended_at.is_(None),
-            sa.or_(insider, _is_either(m.organisation_id)),
-        )
-        .correlate(ADMISSION, LOT)
-        .scalar_subquery()
+    # None of the lists below is correlated: the database makes each once for a whole statement.
+    m, r, lot = t(MembershipRow).c, RELATION.c, LOT.alias("open_lot").c
+    insiders = sa.select(m.person_id).where(m.role.in_(_INSIDER_ROLES), m.ended_at.is_(None))
+    sides = (lot.seller_organisation_id, lot.organiser_organisation_id)
+    sellers = sa.union_all(
+        *(sa.select(side).where(side.is_not(None), lot.state.not_in(_OVER)) for side in sides)
     )
+    theirs = sa.select(m.person_id).where(m.organisation_id.in_(sellers), m.ended_at.is_(None))
     named = sa.or_(
         ADMISSION.c.organisation_id.in_(_ends(r.organisation_id, r.other_organisation_id)),
         ADMISSION.c.person_id.in_(_ends(r.person_id, r.other_person_id)),
+        ADMISSION.c.person_id.in_(theirs),
     )
-    return sa.case(*cases, else_=sa.func.coalesce(hat, sa.case((named, NAMED)))).label("problem")
+    cases += [
+        (ADMISSION.c.person_id.in_(insiders), RefusalCode.STAFF_MAY_NOT_BID.value),
+        (named, NAMED),
+    ]
+    return sa.case(*cases, else_=sa.null()).label("problem")
 
 
 def _ends(one: Any, other: Any) -> Any:
-    # Not correlated: the database makes the set once for a whole statement.
     over = RELATION.c.ended_at
     return sa.union_all(*(sa.select(end).where(over.is_(None), end.is_not(None)) for end in (one, other)))
 
@@ -141,12 +137,16 @@ def _is_either(organisation_id: Any) -> Any:
 
 
 def _related(connection: Connection, lot_ids: Collection[int]) -> _Related:
-    """(lot, organisation, person) of the one side of every relation whose other side is the lot's seller or
-    organiser, one of their people, or somebody of the market's staff."""
+    """(lot, organisation, person): the people of the lot's seller and organiser, and the one side of every
+    relation whose other side is the seller or organiser, one of their people, or somebody of the staff."""
     if not lot_ids:
         return set()
-    ways = [_one_way(sorted(lot_ids), 0), _one_way(sorted(lot_ids), 1)]
-    return {(row[0], row[1], row[2]) for row in connection.execute(sa.union_all(*ways))}
+    m, ids = t(MembershipRow).c, sorted(lot_ids)
+    people = sa.select(LOT.c.id, sa.cast(sa.null(), sa.BigInteger), m.person_id).where(
+        LOT.c.id.in_(ids), m.ended_at.is_(None), _is_either(m.organisation_id)
+    )
+    found = connection.execute(sa.union_all(people, _one_way(ids, 0), _one_way(ids, 1)))
+    return {(row[0], row[1], row[2]) for row in found}
 
 
 def _one_way(lot_ids: list[int], way: int) -> sa.Select[Any]:

@@ -48,11 +48,13 @@ def end_of_lot(database: Database, clock: FixedClock, state: LotState) -> tuple[
     return lot_id, deposits
 
 
-def settle(database: Database, clock: FixedClock, lot_id: int, times: int) -> None:
+def settle(
+    database: Database, clock: FixedClock, lot_id: int, times: int, forfeiting: tuple[int, ...] = ()
+) -> None:
     handle = settlement.handler(database, clock)
     work = {settling.KIND: settling.handler(database, clock, SimulatedGateway())}
     for number in range(times):
-        handle(Claimed(number, settlement.KIND, {"lot_id": lot_id}, 1))
+        handle(Claimed(number, settlement.KIND, {"lot_id": lot_id, "forfeiting": list(forfeiting)}, 1))
         while run_one(database, work, clock.now):
             pass
 
@@ -63,6 +65,18 @@ def states(database: Database, deposits: dict[int, int]) -> list[str]:
         found: Any = session.execute(sa.select(d.id, d.state).where(d.id.in_(deposits.values())))
         by_id = {row.id: row.state for row in found}
     return [by_id[deposit] for deposit in deposits.values()]
+
+
+def test_an_envelope_left_unopened_may_cost_the_deposit(database: Database, clock: FixedClock) -> None:
+    lot_id, deposits = end_of_lot(database, clock, LotState.SOLD)
+    winner, loser = deposits
+    settle(database, clock, lot_id, 2, forfeiting=(loser,))
+    assert states(database, deposits) == ["applied", "forfeited"]
+    with database.read() as session:
+        balances = ledger.balances(session)
+        assert balances["market:forfeited", "CNY"] == 50_000
+        assert sum(balances.values()) == 0
+    assert winner != loser
 
 
 def test_a_sale_is_settled_once(database: Database, clock: FixedClock) -> None:
