@@ -42,7 +42,7 @@ def test_both_encoders_write_the_same_bytes(document: Any) -> None:
     assert canonical(document).encode() == standard(document).encode()
 
 
-@given(st.text(st.characters(), min_size=1, max_size=3), st.text(st.characters(), min_size=1, max_size=3))
+@given(st.text(min_size=1, max_size=3), st.text(min_size=1, max_size=3))
 def test_keys_are_in_the_order_of_code_points(one: str, other: str) -> None:
     document = {one: 1, other: 2, "\ue000": 3, "\U00010000": 4, "z": 5}
     assert canonical(document) == standard(document)
