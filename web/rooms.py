@@ -19,7 +19,7 @@ from web import i18n, refusals
 from web.bid_forms import percent
 
 _TEXTS = (
-    "accepted", "bidder", "best_score", "closing", "closed_no_sale", "day", "device_ahead", "device_behind", "draining",
+    "accepted", "bidder", "best_score", "closing", "day", "device_ahead", "device_behind", "draining",
     "dutch_first", "dutch_floor", "dutch_next", "dutch_step", "dutch_still", "dutch_take", "envelope_best",
     "envelope_elsewhere", "envelope_here", "envelope_not_best", "envelope_opened", "envelope_sealed", "hammer",
     "http", "large_jump", "leads", "matched", "minutes_left", "no_envelope", "nobody", "not_a_royalty",
