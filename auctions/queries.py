@@ -511,5 +511,10 @@ def _sales(session: Session, limit: int, offset: int, *where: Any) -> list[SaleC
         .limit(limit)
         .offset(offset)
     )  # fmt: skip
-    found: list[tuple[Any, ...]] = [tuple(row) for row in rows]
-    return [SaleCard(*row[:6], SaleMode(row[6]), *row[7:]) for row in found]
+    names = SaleCard.__dataclass_fields__
+    cards = []
+    for row in rows:
+        values: dict[str, Any] = dict(zip(names, row, strict=True))
+        values["mode"] = SaleMode(values["mode"])
+        cards.append(SaleCard(**values))
+    return cards

@@ -313,7 +313,8 @@ def admit(
         "admission.admitted",
         admission_id,
         now,
-        after={"lot_id": admission.lot_id, "alias": event.alias, "deposit_id": deposit_id},
+        # Not the alias: staff read the log, and who bids under which number is not theirs to see.
+        after={"lot_id": admission.lot_id, "deposit_id": deposit_id},
     )
     session.flush()
     return event.alias
