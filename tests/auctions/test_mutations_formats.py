@@ -524,4 +524,4 @@ def test_the_machine_finds(monkeypatch: pytest.MonkeyPatch, fault: Fault) -> Non
     else:
         monkeypatch.setattr(fault.where, fault.what, fault.fault)
     with pytest.raises((AssertionError, TypeError, ValueError, KeyError)):
-        run_state_machine_as_test(fault.machine, settings=settings(profile(800), phases=[Phase.generate]))
+        run_state_machine_as_test(fault.machine, settings=settings(profile(2000), phases=[Phase.generate]))

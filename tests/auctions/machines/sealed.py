@@ -93,7 +93,7 @@ class SealedModel(Model):
 
 ENVELOPES = st.tuples(
     st.sampled_from([1, 2, 3, 4, 1, 2, 3, 4, 5]),
-    st.sampled_from([999, 1000, 1499, 1500, 1800, 1800, 1800, 2400, 2501]),
+    st.sampled_from([999, 1000, 1499, 1500, 1800, 1800, 1800, 1800, 2400, 2501]),
     st.sampled_from(["0" * 32, "0" * 32, "f" * 64, "0" * 31]),
 )
 """(alias, amount, nonce)"""
@@ -111,10 +111,13 @@ class SealedMachine(Machine):
         priorities=st.sampled_from([[None, None, None, 1], [None, 2, None, 1], [None] * 4]),
         cap=st.sampled_from([None, 2500]),
         late=st.sampled_from([0, 5, 100]),
+        envelopes=st.lists(ENVELOPES, min_size=2, max_size=6),
+        alike=st.booleans(),
     )
     def start(
         self, pricing: str, unopened: str, reserve: int | None, sole: SoleBidderRule,
-        priorities: list[int | None], cap: int | None, late: float,
+        priorities: list[int | None], cap: int | None, late: float, envelopes: list[tuple[int, int, str]],
+        alike: bool,
     ) -> None:  # fmt: skip
         terms = with_terms(
             format="sealed",
@@ -128,6 +131,8 @@ class SealedMachine(Machine):
         )
         self.known: dict[int, list[tuple[int, str]]] = {}
         self.begin(terms, priorities, [100] * 4, late)
+        # Ties are where priority and order decide.
+        self.seal_all([(a, 1800, n) for a, _, n in envelopes] if alike else envelopes, 0)
 
     def tell(self, command: c.Command) -> Any:
         self.model.seq = self.lot.seq + 1
@@ -136,6 +141,9 @@ class SealedMachine(Machine):
     @precondition(lambda self: self.ready and self.lot.state in BIDDING)
     @rule(envelopes=st.lists(ENVELOPES, min_size=1, max_size=5), lag=st.sampled_from([0, 0, 1, 400, -5]))
     def seal(self, envelopes: list[tuple[int, int, str]], lag: int) -> None:
+        self.seal_all(envelopes, lag)
+
+    def seal_all(self, envelopes: list[tuple[int, int, str]], lag: float) -> None:
         for alias, amount, nonce in envelopes:
             if self.place(alias, "seal", None, lag, commitment=envelope(alias, amount, nonce)) is None:
                 self.known.setdefault(alias, []).append((amount, nonce))
