@@ -57,9 +57,9 @@ class Limits:
     """How long a room without watchers is kept."""
     tail: int = 512
     """Events that a room remembers for resuming watchers."""
-    bundle_bytes: int = 65_536
+    bundle_bytes: int = 32_768
     """Events told at once, together; instead of more than that goes a snapshot."""
-    rest_factor: float = 4.0
+    rest_factor: float = 19.0
     """A room rests so many times as long as telling everybody took of the processor's time."""
     rest_s: float = 0.1
     """Its longest rest."""
@@ -294,6 +294,7 @@ class Hub:
         self._people: Counter[int] = Counter()
         self._addresses: Counter[str] = Counter()
         self._tasks: list[asyncio.Task[None]] = []
+        self._turns_time: str | None = None
         self._end_subscription: Callable[[], None] = lambda: None
         self.draining = False
 
@@ -324,6 +325,16 @@ class Hub:
             if not any(room.viewers for room in self._rooms.values()):
                 return
             await asyncio.sleep(0.05)
+
+    def about_now(self) -> str:
+        """The time as messages tell it, read once in a turn of the loop: for answers, which come many at a time."""
+        if self._turns_time is None:
+            self._turns_time = iso(self.clock.now())
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        return self._turns_time
+
+    def _end_turn(self) -> None:
+        self._turns_time = None
 
     def watchers(self, lot_id: int) -> int:
         """How many of this process's sockets watch a lot."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +16,14 @@ import sqlalchemy as sa
 
 from auctions.models import Admission, AdmissionState, BidAnswer, JournalEntry, Lot
 from auctions.proof import Places
+from auctions.protocol import CLIENT_BID_ID
 from auctions.rules.events import Kind
 from auctions.rules.state import LotState
 from auctions.watching import LotWatch
 from market.db import Session, t
 from market.parties.models import Organisation
 
+_HASH = re.compile(r"[0-9a-f]{64}")
 LOT, ENTRY, ADMISSION, WATCH = t(Lot), t(JournalEntry), t(Admission), t(LotWatch)
 ANSWER, ORGANISATION = t(BidAnswer), t(Organisation)
 
@@ -62,7 +65,8 @@ def places(session: Session, lot_id: int, cited: Collection[Mapping[str, Any]]) 
         return found
     found.lot_id = lot_id
     seqs = {content["seq"] for content in cited if 0 <= content["seq"] < 2**31}
-    hashes = {content["hash"] for content in cited}
+    # A receipt may hold any text, also such as PostgreSQL takes for no text.
+    hashes = {content["hash"] for content in cited if _HASH.fullmatch(content["hash"])}
     c = ENTRY.c
     rows = session.execute(
         sa.select(c.seq, c.hash, c.body).where(
@@ -213,9 +217,11 @@ def closing(session: Session, lot_id: int) -> Place | None:
 
 def answer(session: Session, lot_id: int, person_id: int, client_bid_id: str) -> Mapping[str, Any] | None:
     """The stored answer to a person's own bid, receipt and all. One statement."""
+    if not re.fullmatch(CLIENT_BID_ID, client_bid_id):
+        return None
     c = ANSWER.c
     statement = sa.select(c.answer).where(
-        c.lot_id == lot_id, c.person_id == person_id, c.client_bid_id == client_bid_id[:64]
+        c.lot_id == lot_id, c.person_id == person_id, c.client_bid_id == client_bid_id
     )
     found: Mapping[str, Any] | None = session.execute(statement).scalar_one_or_none()
     return found

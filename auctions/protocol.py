@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -97,6 +98,30 @@ ClientMessage = Annotated[Hello | Bid | Ping, Field(discriminator="type")]
 CLIENT: TypeAdapter[Hello | Bid | Ping] = TypeAdapter(ClientMessage)
 
 
+class PlainBid(NamedTuple):
+    """A bid of nothing but an amount."""
+
+    client_bid_id: str
+    amount_fen: int
+
+
+_PLAIN_BID = re.compile(
+    r'\{(?:"v":1,)?"type":"bid","client_bid_id":"([A-Za-z0-9_-]{8,64})","amount_fen":([1-9][0-9]{0,17})\}'
+)
+
+
+def plain_bid(text: str) -> PlainBid | None:
+    """What a text says if it is a plain bid, spelled as programs spell it; None, and `CLIENT` is to read it.
+
+    A test holds the two to the same answer wherever this one gives any.
+    """
+    found = _PLAIN_BID.fullmatch(text)
+    if found is None:
+        return None
+    amount_fen = int(found[2])
+    return PlainBid(found[1], amount_fen) if amount_fen <= MAX_FEN else None
+
+
 class BidLine(_Message):
     """A bid in the list of recent ones."""
 
@@ -135,6 +160,10 @@ class LotView(_Message):
     opens_at: str
     ends_at: str
     hard_end: str | None
+    stopped_at: str | None
+    """Since when the lot stands still."""
+    outages: int
+    """How often the end was moved because the market was out of reach."""
     window_s: int
     extension_s: int
     has_reserve: bool
@@ -353,6 +382,8 @@ def start_view(lot_id: int, title: str, terms: Terms) -> dict[str, Any]:
         "opens_at": iso(terms.opens_at),
         "ends_at": iso(terms.ends_at),
         "hard_end": maybe_iso(terms.hard_end),
+        "stopped_at": None,
+        "outages": 0,
         "window_s": terms.window_s,
         "extension_s": terms.extension_s,
         "has_reserve": terms.has_reserve,
@@ -387,14 +418,19 @@ def project(view: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
         new["opens_at"], new["hard_end"] = event["at"], data["hard_end"]
     elif kind == Kind.RESUMED:
         new["opens_at"], new["hard_end"], new["notice"] = data["opens_at"], data["hard_end"], None
+        new["stopped_at"] = None
     elif kind in (Kind.OUTAGE_EXTENDED, Kind.EXTENDED_TOGETHER, Kind.EXTENDED_BY_HAND):
         new["hard_end"] = data["hard_end"]
+        if kind == Kind.OUTAGE_EXTENDED:
+            new["outages"] = view["outages"] + 1
         if kind == Kind.EXTENDED_BY_HAND:
             new["notice"] = data["reason"]
     elif kind == Kind.ANNOUNCEMENT:
         new["notice"] = data["text"]
     elif kind == Kind.CLOSED:
         new["outcome"] = outcome(data)
+    if kind in (Kind.PAUSED, Kind.SUSPENDED) and view["stopped_at"] is None:
+        new["stopped_at"] = event["at"]
     if kind in (Kind.PAUSED, Kind.SUSPENDED, Kind.WITHDRAWN, Kind.CANCELLED, Kind.DEFAULTED):
         new["notice"] = data["reason"]
     return new

@@ -94,6 +94,8 @@ def room_state(session: Session, lot_id: int) -> RoomState:
         "opens_at": fold["opens_at"],
         "ends_at": fold["ends_at"],
         "hard_end": fold["hard_end"],
+        "stopped_at": fold["stopped_at"],
+        "outages": fold.get("outages", 0),
         "bidders_admitted": len(fold["admitted"]),
         "recent": recent,
         "notice": notice,

@@ -109,6 +109,8 @@ def edit_lot(
     """Change a draft. Raises NotFound, NotAllowed, WrongState (published), Conflict (stale version),
     InvalidInput."""
     lot = _lot(session, lot_id)
+    if lot.state == LotState.DRAFT and not actor.can(Action.LOT_CREATE, lot.seller_organisation_id):
+        raise NotFound(subject="lot")
     require(actor, Action.LOT_CREATE, lot.seller_organisation_id)
     if lot.state != LotState.DRAFT:
         raise WrongState(state=lot.state, action="edit_lot")

@@ -51,6 +51,12 @@ class Direct(Protocol):
         """Wait until the transport has room, or is lost."""
         ...
 
+    def hear(self, taker: Callable[[str], bool] | None) -> None:
+        """Have texts given to `taker` as they arrive, past the socket's `receive`, until it answers False: that
+        text, and those after it, are received as ever. Nothing changes while something waits to be received.
+        """
+        ...
+
 
 class Frame:
     """A text for one or for many: as text, and as the bytes of a whole websocket frame (not masked, not

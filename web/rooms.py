@@ -12,7 +12,7 @@ from auctions.queries import JournalLine
 from auctions.rules.events import CloseReason, Kind
 from auctions.rules.formats import RULES, dutch
 from auctions.rules.formats.english import AUTO
-from auctions.rules.state import STOPPED, UPCOMING, LotState
+from auctions.rules.state import UPCOMING, LotState
 from auctions.rules.terms import Terms
 from market.files.queries import FileView
 from web import i18n, refusals
@@ -107,16 +107,14 @@ class PriceStep:
     when: str
 
 
-def price_steps(
-    terms: Terms, view: Mapping[str, Any], now: dt.datetime, side: Mapping[str, Any]
-) -> list[PriceStep]:
-    """The schedule of a descending price, counted from the end in force. `side` as in `room-view.js`."""
+def price_steps(terms: Terms, view: Mapping[str, Any], now: dt.datetime) -> list[PriceStep]:
+    """The schedule of a descending price, counted from the end in force."""
     count, ends_at = dutch.steps(terms), dt.datetime.fromisoformat(view["ends_at"])
     interval = dt.timedelta(seconds=terms.params["interval_s"])
-    state, still = LotState(view["state"]), side.get("stopped_at")
-    at = dt.datetime.fromisoformat(still) if still and state in STOPPED else now
+    state, still = LotState(view["state"]), view["stopped_at"]
+    at = dt.datetime.fromisoformat(still) if still else now
     current = min(max((count * interval - (ends_at - at)) // interval, 0), count - 1)
-    if side.get("floor_only"):
+    if view["outages"]:
         current = count - 1
     if state in UPCOMING:
         current = -1

@@ -103,7 +103,7 @@ def _(event: e.Resumed, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
 
 @_changes.register
 def _(event: e.OutageExtended, lot: Lot, seq: int, at: dt.datetime) -> dict[str, Any]:
-    return _extended(lot, event.ends_at, event.hard_end)
+    return {**_extended(lot, event.ends_at, event.hard_end), "outages": lot.outages + 1}
 
 
 @_changes.register

@@ -80,6 +80,8 @@ class Lot:
     book: Mapping[str, Any] = field(default_factory=dict)
     """What the format keeps for itself, plain JSON. May hold what nobody else may see."""
     hand_extensions: int = 0
+    outages: int = 0
+    """How often the end was moved because the market was out of reach."""
     alias_count: int = 0
     opens_at: dt.datetime | None = None
     ends_at: dt.datetime | None = None
@@ -119,6 +121,7 @@ class Lot:
             "deposits": [[alias, fen] for alias, fen in sorted(self.deposits.items())],
             "book": dict(self.book),
             "hand_extensions": self.hand_extensions,
+            "outages": self.outages,
             "alias_count": self.alias_count,
             "opens_at": maybe_iso(self.opens_at),
             "ends_at": maybe_iso(self.ends_at),
@@ -151,6 +154,7 @@ class Lot:
             deposits={row[0]: row[1] for row in value.get("deposits", ())},
             book=value.get("book", {}),
             hand_extensions=value.get("hand_extensions", 0),
+            outages=value.get("outages", 0),
             alias_count=value["alias_count"],
             opens_at=instant(value["opens_at"]),
             ends_at=instant(value["ends_at"]),

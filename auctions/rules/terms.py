@@ -91,7 +91,7 @@ class Terms:
     organiser_organisation_id: int | None = None
     barred_organisation_ids: tuple[int, ...] = ()
     ingress_margin_ms: int = 500
-    outage_grace_s: int = 60
+    outage_grace_s: int = 15
     outage_extension_s: int = 300
     cap_rule: CapRule = CapRule.LEAD
     maxima: bool = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from auctions.protocol import SERVER
@@ -21,11 +21,15 @@ class FakeSocket:
         self.flowing = asyncio.Event()
         self.flowing.set()
         self._news = asyncio.Event()
+        self.taker: Callable[[str], bool] | None = None
 
     def say(self, **message: Any) -> None:
         self.say_text(json.dumps(message))
 
     def say_text(self, text: str) -> None:
+        if self.taker is not None and self.taker(text):
+            return
+        self.taker = None
         self._inbox.put_nowait({"type": "websocket.receive", "text": text})
 
     def hang_up(self) -> None:

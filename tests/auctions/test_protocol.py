@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from auctions import protocol
+from auctions.answers import Answer
+from auctions.room import answer_message, answer_text
+from market.money import MAX_FEN
 
 SERVER_TYPES = {
     "snapshot", "event", "events", "receipt", "refused", "you", "heartbeat", "pong", "watchers", "draining", "error",
@@ -42,6 +47,60 @@ def test_every_message_carries_version_and_type() -> None:
 def test_what_is_no_message(text: str) -> None:
     with pytest.raises(ValidationError):
         protocol.CLIENT.validate_json(text)
+
+
+PLAIN = '{"v":1,"type":"bid","client_bid_id":"bid-00001","amount_fen":%s}'
+
+
+@given(
+    st.one_of(
+        st.from_regex(protocol._PLAIN_BID, fullmatch=True),
+        st.builds(
+            lambda head, id_, amount, tail: (
+                f'{head}"type":"bid","client_bid_id":"{id_}","amount_fen":{amount}{tail}'
+            ),
+            st.sampled_from(["{", '{"v":1,', '{"v":2,', '{"v": 1,', '{"v":1,"v":1,', '{"act":"bid",']),
+            st.text(st.sampled_from('aZ9_-ä\\"٣\n'), min_size=6, max_size=66),
+            st.one_of(st.integers(-2, 10**19), st.sampled_from(["01", "1.0", "1e3", "null", '"1"', "٣"])),
+            st.sampled_from(["}", " }", "}\n", ',"act":"bid"}', ',"extra":{}}', ',"amount_fen":2}']),
+        ),
+    )
+)
+@example(PLAIN % MAX_FEN)
+@example(PLAIN % (MAX_FEN + 1))
+def test_a_plain_bid_is_read_as_the_model_reads_it(text: str) -> None:
+    plain = protocol.plain_bid(text)
+    if plain is not None:
+        assert protocol.CLIENT.validate_json(text) == protocol.Bid(
+            client_bid_id=plain.client_bid_id, amount_fen=plain.amount_fen
+        )
+
+
+def test_a_plain_bid_is_known_as_one() -> None:
+    assert protocol.plain_bid(PLAIN % MAX_FEN) == ("bid-00001", MAX_FEN)
+    assert protocol.plain_bid(PLAIN % 1) == ("bid-00001", 1)
+    assert protocol.plain_bid(PLAIN.replace('"v":1,', "") % 7) == ("bid-00001", 7)
+    for text in (
+        PLAIN % 0,
+        PLAIN % (MAX_FEN + 1),
+        PLAIN % "1 ",
+        PLAIN % 1 + " ",
+        PLAIN.replace("bid-00001", "a" * 65) % 1,
+    ):
+        assert protocol.plain_bid(text) is None
+
+
+def test_an_answer_is_written_as_its_model_is() -> None:
+    receipt = {"v": 2, "content": '{"价":"¥"}', "path": "", "signature": "s", "key_id": "k"}
+    for answer in (
+        Answer(3, True, 9, "a" * 64, receipt=receipt),
+        Answer(3, False, 9, "a" * 64, "bid_too_low", {"minimum_fen": 10**15}, receipt),
+        Answer(3, False, 0, "", "no_such_lot"),
+    ):
+        at = "2026-03-02T02:00:00.000000Z"
+        assert answer_text("bid-00001", answer, at) == protocol.encode(
+            answer_message("bid-00001", answer, at)
+        )
 
 
 def test_close_codes_are_distinct_and_in_range() -> None:

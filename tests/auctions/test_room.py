@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -476,6 +476,9 @@ class Way:
 
     async def writable(self) -> None:
         return None
+
+    def hear(self, taker: Callable[[str], bool] | None) -> None:
+        self.socket.taker = taker
 
 
 def unframed(data: bytes) -> str:

@@ -317,12 +317,12 @@ def test_the_end_leaves_its_work_in_the_same_transaction(
             1_000_000,
         )
         assert sold.outcome == {
-                "reason": "sold",
-                "winner": 2,
-                "hammer_fen": 1_000_000,
-                "reserve_fen": None,
-                "detail": {},
-            }
+            "reason": "sold",
+            "winner": 2,
+            "hammer_fen": 1_000_000,
+            "reserve_fen": None,
+            "detail": {},
+        }
         assert queries.lot_detail(session, other).card.state is LotState.LIVE
     assert verify_lines(export(database, lot, openings=True)).violations == []
     desk.do(c.RecordDefault(lot_id=lot, reason="逾期未签约"))

@@ -14,13 +14,11 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from starlette.responses import Response
 
-from auctions import lookups, papers, queries, reads, service
+from auctions import lookups, papers, queries, service
 from auctions.lookups import Standing
 from auctions.models import AdmissionState, RelatedTo
-from auctions.queries import AdmissionLine, JournalLine, LotCard, LotDetail
+from auctions.queries import AdmissionLine, LotCard, LotDetail
 from auctions.relations import Declaration
-from auctions.rules.canonical import iso
-from auctions.rules.events import Kind
 from auctions.rules.formats import RULES, scoring
 from auctions.rules.state import ENDED, OPEN, STOPPED, UPCOMING, LotState
 from auctions.sales import Predecessor, waits_for
@@ -168,7 +166,6 @@ def room_page(
         last = queries.journal_page(
             session, lot_id, after_seq=max(0, state.seq - JOURNAL_LIMIT), limit=JOURNAL_LIMIT
         )
-        side = _side(session, lot_id, state, last)
     can_bid = (
         admission is not None and alias is not None and actor.can(Action.BID_PLACE, admission.organisation_id)
     )
@@ -184,7 +181,6 @@ def room_page(
         "seq": state.seq,
         "epoch": state.epoch,
         "view": state.view,
-        "side": side,
         "you": you,
         "mine": own.seqs,
         "maximum_fen": own.maximum_fen,
@@ -216,7 +212,7 @@ def room_page(
         own_lines=[(line, _why(line, language)) for line in own.lines[:OWN_SHOWN]],
         standing=_standing(state.view, alias, own),
         cover_fen=cover,
-        steps=rooms.price_steps(state.terms, state.view, page.now, side)
+        steps=rooms.price_steps(state.terms, state.view, page.now)
         if lot.terms["format"] == "dutch"
         else [],
         least_points=_least_points(state),
@@ -258,18 +254,6 @@ def _standing(view: dict[str, Any], alias: int | None, own: OwnBids) -> str:
     # An envelope that is still closed is not beaten by an open one.
     open_bids = view["format"] in ("english", "scoring")
     return "outbid" if alias is not None and open_bids and own.seqs and view["leader"] is not None else "none"
-
-
-def _side(
-    session: Any, lot_id: int, state: queries.RoomState, last: list[JournalLine]
-) -> dict[str, str | bool | None]:
-    """What a falling price needs beside the view: when it was stopped, and whether only the floor is left."""
-    if state.view["format"] != "dutch":
-        return {"stopped_at": None, "floor_only": False}
-    stops = [line.at for line in last if line.kind in (Kind.PAUSED, Kind.SUSPENDED, Kind.RESUMED)]
-    stopped = LotState(state.view["state"]) in STOPPED
-    outage = reads.latest(session, lot_id, [Kind.OUTAGE_EXTENDED], state.seq)
-    return {"stopped_at": iso(stops[-1]) if stopped and stops else None, "floor_only": outage is not None}
 
 
 def _least_points(state: queries.RoomState) -> str:

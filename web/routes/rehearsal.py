@@ -96,7 +96,7 @@ def show_rehearsal(page: PageDep, format_name: str) -> Response:
     language = page.language
     title = i18n.term("lots.rehearsal_lot", language)
     start = Rehearsal(format_name, title, page.parts.clock)
-    view, none = start.view, {"stopped_at": None, "floor_only": False}
+    view = start.view
     config = {
         "lot_id": 0,
         "practice": True,
@@ -106,7 +106,6 @@ def show_rehearsal(page: PageDep, format_name: str) -> Response:
         "seq": 0,
         "epoch": None,
         "view": view,
-        "side": none,
         "you": {"alias": YOU, "can_bid": True, "priority": None},
         "mine": [],
         "ended": False,
@@ -119,7 +118,7 @@ def show_rehearsal(page: PageDep, format_name: str) -> Response:
         opens_at=instant(view["opens_at"]),
         ends_at=instant(view["ends_at"]),
         room=config,
-        steps=rooms.price_steps(start.terms, view, page.now, none) if format_name == "dutch" else [],
+        steps=rooms.price_steps(start.terms, view, page.now) if format_name == "dutch" else [],
         choices=rooms.choices(view),
     )
     return page.render("lots/rehearsal.html", context)

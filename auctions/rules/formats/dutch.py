@@ -18,7 +18,7 @@ from typing import Any
 
 from auctions.rules.canonical import instant, iso
 from auctions.rules.commands import PlaceBid
-from auctions.rules.events import BidAccepted, CloseReason, Event, OutageExtended, Resumed
+from auctions.rules.events import BidAccepted, CloseReason, Event, Resumed
 from auctions.rules.formats.english import closed
 from auctions.rules.formats.parameters import Parameter, Unit
 from auctions.rules.refusal import Refusal, RefusalCode
@@ -75,11 +75,12 @@ def minimum_after(terms: Terms, price_fen: int | None) -> int | None:
 
 
 def step_at(lot: Lot, at: dt.datetime) -> int:
-    """The step in force at an instant of the lot's time, counted from its end, which pauses move. What was
-    received before the lot last went on is judged as of then: the price never rises again."""
+    """The step in force at an instant of the lot's time, counted from its end, which pauses move; the last
+    after an outage, which moved the end and must not raise the price. What was received before the lot last
+    went on is judged as of then, for the same reason."""
     assert lot.ends_at is not None
     count = steps(lot.terms)
-    if lot.book.get("floor_only"):
+    if lot.outages:
         return count - 1
     interval = dt.timedelta(seconds=lot.terms.params["interval_s"])
     if "since" in lot.book:
@@ -107,10 +108,8 @@ def decide_bid(lot: Lot, bid: PlaceBid, now: dt.datetime) -> tuple[Event, ...] |
 
 
 def book_after(lot: Lot, event: Event, seq: int) -> Mapping[str, Any]:
-    """See `formats.Rules`: `floor_only` after an outage, since a price once fallen never rises; `since`,
-    when the lot last went on: what was received before is judged as of then."""
-    if isinstance(event, OutageExtended):
-        return {**lot.book, "floor_only": True}
+    """See `formats.Rules`: `since`, when the lot last went on: what was received before is judged as of
+    then."""
     if isinstance(event, Resumed) and lot.stopped_from in BIDDING:
         assert lot.ends_at is not None
         assert lot.stopped_at is not None

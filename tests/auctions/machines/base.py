@@ -292,6 +292,8 @@ def fresh_view(lot: Lot, entries: list[journal.Entry]) -> dict[str, Any]:
         "opens_at": fold["opens_at"],
         "ends_at": fold["ends_at"],
         "hard_end": fold["hard_end"],
+        "stopped_at": fold["stopped_at"],
+        "outages": fold["outages"],
         "bidders_admitted": len(lot.admitted),
         "recent": [
             protocol.bid_line(entry.seq, entry.data["at"], entry.data)

@@ -13,7 +13,6 @@ const PAUSE = 1500;
 const ADMISSIONS = 20000;
 
 let view = config.view;
-let side = {};
 let now = () => Date.now();
 let timer = 0;
 let fetching = false;
@@ -42,7 +41,7 @@ async function refresh() {
 const soon = () => { timer ||= setTimeout(refresh, PAUSE); };
 
 function draw() {
-  const { caption, figure, holder } = headline(view, texts, now(), side);
+  const { caption, figure, holder } = headline(view, texts, now());
   put(root, "price", figure);
   put(root, "caption", caption);
   put(root, "leader", holder);
@@ -53,9 +52,8 @@ function draw() {
 }
 
 ({ now } = watch(config, {
-  changed(next, event, beside) {
+  changed(next, event) {
     view = next;
-    side = beside;
     if (event) {
       put(root, "seq", String(event.seq));
       put(root, "hash", event.hash.slice(0, 16));

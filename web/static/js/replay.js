@@ -2,7 +2,7 @@
  * The replay of a lot: the frames that its room sent, drawn at any moment of a time slider.
  * Without this module the slider is a form, and the server draws the moment that is asked for.
  */
-import { drawEntry, entryLine, face, headline, project, put, reveal, sideAfter, stamp, target } from "./room-view.js";
+import { drawEntry, entryLine, face, headline, project, put, reveal, stamp, target } from "./room-view.js";
 import { fillIn } from "./room-text.js";
 
 const root = document.querySelector("[data-replay]");
@@ -16,8 +16,8 @@ const film = await (await fetch(config.frames)).json();
 const begins = Date.parse(film.begins_at);
 const moments = film.events.map((event) => Date.parse(event.at));
 const views = film.events.reduce(
-  (all, event) => [...all, { view: project(all.at(-1).view, event), side: sideAfter(all.at(-1).side, event) }],
-  [{ view: film.view, side: { stopped_at: null, floor_only: false } }],
+  (all, event) => [...all, project(all.at(-1), event)],
+  [film.view],
 );
 
 const countAt = (ms) => moments.filter((at) => at <= ms).length;
@@ -26,8 +26,8 @@ let running = false;
 
 function draw() {
   const count = countAt(now);
-  const { view, side } = views[count];
-  const { caption, figure, holder } = headline(view, texts, now, side);
+  const view = views[count];
+  const { caption, figure, holder } = headline(view, texts, now);
   put(root, "at", stamp(now));
   put(root, "place", fillIn(texts.replay_place, { n: count, all: moments.length }));
   put(root, "state", texts.states[view.state]);

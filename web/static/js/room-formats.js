@@ -215,7 +215,7 @@ function dutch(room) {
   const table = root.querySelector('[data-live="schedule"]');
   let drawn = "";
   let spoken = null;
-  const now = () => dutchNow(state.view, clock.now(), state.side);
+  const now = () => dutchNow(state.view, clock.now());
 
   form?.addEventListener("submit", (event) => {
     if (!room.ask.possible) return;

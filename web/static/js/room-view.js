@@ -42,29 +42,20 @@ export function project(view, event) {
   } else if (kind === "bidder_admitted") next.bidders_admitted = view.bidders_admitted + 1;
   else if (kind === "admission_revoked") next.bidders_admitted = view.bidders_admitted - 1;
   else if (kind === "opened") Object.assign(next, { opens_at: event.at, hard_end: data.hard_end });
-  else if (kind === "resumed") Object.assign(next, { opens_at: data.opens_at, hard_end: data.hard_end, notice: null });
+  else if (kind === "resumed") Object.assign(next, { opens_at: data.opens_at, hard_end: data.hard_end, notice: null, stopped_at: null });
   else if (WITH_HARD_END.includes(kind)) {
     next.hard_end = data.hard_end;
+    if (kind === "outage_extended") next.outages = view.outages + 1;
     if (kind === "extended_by_hand") next.notice = data.reason;
   } else if (kind === "announcement") next.notice = data.text;
   else if (kind === "closed") next.outcome = outcomeOf(data);
+  if (STOPPED.includes(kind)) next.stopped_at = view.stopped_at ?? event.at;
   if (WITH_REASON.includes(kind)) next.notice = data.reason;
   return next;
 }
 
 /** The events in a message of the socket, in order: `event` alone, `events` bundled, or none. */
 export const eventsIn = (message) => (message.type === "events" ? message.events : message.type === "event" ? [message] : []);
-
-/**
- * What a falling price needs to know beside the view: since when the lot stands still, and whether an outage left only
- * the floor. `{stopped_at, floor_only}` after an event.
- */
-export function sideAfter(side, event) {
-  return {
-    stopped_at: ["paused", "suspended"].includes(event.kind) ? (side.stopped_at ?? event.at) : event.kind === "resumed" ? null : side.stopped_at,
-    floor_only: side.floor_only || event.kind === "outage_extended",
-  };
-}
 
 /* ---- who leads ---- */
 
@@ -120,11 +111,11 @@ export const dutchSteps = (view) => Math.ceil((view.start_fen - view.params.floo
 export const dutchPrice = (view, step) => Math.max(view.params.floor_fen, view.start_fen - step * view.params.decrement_fen);
 
 /** The step in force at `now` (server time, milliseconds), counted from the end, which pauses move. */
-export function dutchStep(view, now, side = {}) {
+export function dutchStep(view, now) {
   const count = dutchSteps(view);
-  if (side.floor_only) return count - 1;
+  if (view.outages) return count - 1;
   if (UPCOMING.includes(view.state)) return 0;
-  const at = STOPPED.includes(view.state) && side.stopped_at ? Date.parse(side.stopped_at) : now;
+  const at = view.stopped_at ? Date.parse(view.stopped_at) : now;
   const interval = view.params.interval_s * 1000;
   return Math.min(Math.max(Math.floor((count * interval - (Date.parse(view.ends_at) - at)) / interval), 0), count - 1);
 }
@@ -133,8 +124,8 @@ export function dutchStep(view, now, side = {}) {
 export const dutchBegins = (view, step) => Date.parse(view.ends_at) - (dutchSteps(view) - step) * view.params.interval_s * 1000;
 
 /** Step, price, and what comes next and when (null at the floor, and while the lot stands still). */
-export function dutchNow(view, now, side = {}) {
-  const step = dutchStep(view, now, side);
+export function dutchNow(view, now) {
+  const step = dutchStep(view, now);
   const last = step >= dutchSteps(view) - 1;
   return {
     step, price_fen: dutchPrice(view, step), last,
@@ -287,12 +278,12 @@ export function reveal(root, name, shown) {
 const withRoyalty = (text, detail) => (detail?.royalty_bp === undefined ? text : `${text} + ${percent(detail.royalty_bp)}`);
 
 /** What stands above the figure, the figure, and who holds it: `{caption, figure, holder}`. `now`: server time, ms. */
-export function headline(view, texts, now, side = {}) {
+export function headline(view, texts, now) {
   const sold = Boolean(view.outcome?.hammer_fen);
   const holder = view.leader === null ? texts.nobody : fillIn(sold ? texts.won : texts.leads, { bidder: bidder(view.leader, texts) });
   if (sold) return { caption: texts.hammer, figure: money(view.outcome.hammer_fen), holder: withRoyalty(fillIn(texts.won, { bidder: bidder(view.outcome.winner, texts) }), view.outcome.detail) };
   if (view.format === "dutch") {
-    const { step, price_fen } = dutchNow(view, now, side);
+    const { step, price_fen } = dutchNow(view, now);
     return { caption: fillIn(texts.dutch_step, { step: step + 1, steps: dutchSteps(view) }), figure: money(price_fen), holder: texts.dutch_first };
   }
   if (view.format === "sealed" && view.leader === null) return { caption: texts.sealed_from, figure: money(view.start_fen), holder: fillIn(texts.sealed_count, { n: view.bid_count }) };

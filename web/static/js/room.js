@@ -14,7 +14,7 @@ import { Line } from "./room-socket.js";
 import { Speech, Tones } from "./room-speech.js";
 import { fillIn, money } from "./room-text.js";
 import {
-  BIDDING, ENDED, STOPPED, UPCOMING, bidder, drawEntry, element, entryLine, eventsIn, face, headline, percent, project, put, refusal, reveal, show, preciseTime, sideAfter, stamp, standingOf, target, timeOfDay,
+  BIDDING, ENDED, UPCOMING, bidder, drawEntry, element, entryLine, eventsIn, face, headline, percent, project, put, refusal, reveal, show, preciseTime, stamp, standingOf, target, timeOfDay,
 } from "./room-view.js";
 
 const root = document.querySelector("[data-room]");
@@ -32,14 +32,15 @@ const speech = new Speech(place("say"));
 const tones = new Tones(root.querySelector("[data-sound]"));
 
 const state = {
-  view: config.view, seq: config.seq, epoch: config.epoch, you: config.you, side: config.side ?? { stopped_at: null, floor_only: false },
+  view: config.view, seq: config.seq, epoch: config.epoch, you: config.you,
   mine: new Set(config.mine), maximum: config.maximum_fen ?? null, envelope: config.envelope ?? null,
   lead: null, held: 0, spoken: new Set(), drawing: 0,
 };
 
 /* ---- bids ---- */
 const bids = new Bids({
-  key: `bid:${config.lot_id}`,
+  // Not another bidder's who used the same device.
+  key: `bid:${config.lot_id}:${config.you?.alias}`,
   address: config.bids,
   hooks: {
     send: (message) => line.send(message),
@@ -107,7 +108,6 @@ function receive(message) {
     case "snapshot":
       line.well();
       Object.assign(state, { epoch: message.epoch, seq: message.seq, view: message.state });
-      state.side = { ...state.side, stopped_at: STOPPED.includes(message.state.state) ? (state.side.stopped_at ?? message.server_time) : null };
       draw();
       bids.resend();
       break;
@@ -162,7 +162,6 @@ function happened(events) {
     if (event.seq !== state.seq + 1) { state.epoch = null; line.renew(); break; }
     state.seq = event.seq;
     state.view = project(state.view, event);
-    state.side = sideAfter(state.side, event);
     fresh.push(event);
   }
   if (!fresh.length) return;
@@ -242,7 +241,7 @@ function drawAll() {
 }
 
 function drawHeadline() {
-  const { caption, figure, holder } = headline(state.view, texts, clock.now(), state.side);
+  const { caption, figure, holder } = headline(state.view, texts, clock.now());
   put(root, "caption", caption);
   put(root, "price", figure);
   put(root, "leader", holder);

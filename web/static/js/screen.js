@@ -11,7 +11,6 @@ function wall(root) {
   const config = JSON.parse(root.dataset.wall);
   const { texts } = config;
   let { view } = config;
-  let side = {};
   let spoken = 0;
   let waiting = null;
 
@@ -27,7 +26,7 @@ function wall(root) {
   }
 
   function draw() {
-    const { caption, figure, holder } = headline(view, texts, room.now(), side);
+    const { caption, figure, holder } = headline(view, texts, room.now());
     put(root, "state", texts.states[view.state]);
     put(root, "caption", caption);
     put(root, "price", figure);
@@ -44,9 +43,8 @@ function wall(root) {
 
   const room = watch(config, {
     connection: (state) => show(root, "connection", state),
-    changed(next, event, nextSide) {
+    changed(next, event) {
       view = next;
-      side = nextSide;
       draw();
       if (event === null) return;
       const list = root.querySelector("[data-live='journal']");

@@ -1,21 +1,20 @@
 /**
  * Follows a room without bidding in it: the view after every event, by the same line and clock as the bidder's page.
  *
- *     const room = watch(config, { changed(view, event, side), connection(state), watchers(n) });
+ *     const room = watch(config, { changed(view, event), connection(state), watchers(n) });
  *     room.now()      the server's time, milliseconds
  *
- * `config` is `{socket, epoch, seq, view, side}` as the page was given it; `event` is null after a snapshot.
+ * `config` is `{socket, epoch, seq, view}` as the page was given it; `event` is null after a snapshot.
  */
 import { Clock } from "./room-clock.js";
 import { Line } from "./room-socket.js";
-import { eventsIn, project, sideAfter } from "./room-view.js";
+import { eventsIn, project } from "./room-view.js";
 
 const UNDER_WAY = 1500;
 const ASK = 60000;
 
 export function watch(config, heard) {
   let { view, seq, epoch } = config;
-  let side = { stopped_at: null, floor_only: false, ...config.side };
   const clock = new Clock();
 
   function happened(events) {
@@ -23,9 +22,8 @@ export function watch(config, heard) {
       if (event.seq <= seq) continue;
       if (event.seq !== seq + 1) { epoch = null; line.renew(); return; }
       seq = event.seq;
-      side = sideAfter(side, event);
       view = project(view, event);
-      heard.changed(view, event, side);
+      heard.changed(view, event);
     }
   }
 
@@ -39,7 +37,7 @@ export function watch(config, heard) {
       else line.well();
       if (message.type === "snapshot") {
         ({ seq, epoch, state: view } = message);
-        heard.changed(view, null, side);
+        heard.changed(view, null);
       } else if (message.type === "heartbeat") {
         heard.watchers?.(message.watchers);
         if (message.seq > seq) setTimeout(() => { if (message.seq > seq) line.renew(); }, UNDER_WAY);
