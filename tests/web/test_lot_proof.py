@@ -187,6 +187,17 @@ class TestReceipts:
         (unknown,) = parts.signer.sign([{"lot_id": 9**9, "seq": 1, "hash": "", "accepted": True}])
         assert "its journal is not here" in client.post("/verify", data={"receipt": json.dumps(unknown)}).text
 
+    def test_text_that_no_database_takes_is_no_receipt_of_ours(
+        self, client: TestClient, played: Played, sign_in: SignIn
+    ) -> None:
+        made = {"lot_id": played.lot_id, "seq": 1, "hash": "\0", "accepted": False}
+        forged = {"content": json.dumps(made), "signature": ""}
+        assert client.post("/verify", data={"receipt": json.dumps(forged)}).status_code == 200
+        sign_in(client, played.winner)
+        path = f"/lots/{played.lot_id}/verify?receipt="
+        for one in ("%00", "second-bid%00", "second-bid" + "x" * 80):
+            assert client.get(path + one).status_code == 404
+
 
 BAD = [
     ({}, None, "Choose a journal, or paste a receipt"),
