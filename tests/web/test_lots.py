@@ -16,6 +16,7 @@ from auctions.verify import verify_lines
 from market.clock import SHANGHAI, FixedClock
 from market.db import t
 from market.deals.models import Contract
+from market.listings.models import ListingState, Result
 from market.payments.models import Deposit, DepositState
 from market.permissions import Actor, Role
 from market.work import run_one
@@ -89,6 +90,23 @@ def test_drafts_are_nobody_elses_business(
     for path in (edit, edit.removesuffix("/edit"), "/api/v1" + edit.removesuffix("/edit")):
         assert client.get(path).status_code == 404
     assert client.get(edit.replace("edit", "console")).status_code in (403, 404)
+    # Nor does writing tell that there is one, with a good form or a bad one.
+    for form in ({**draft(world, now), "version": "1"}, {"terms.start_fen": "?"}):
+        assert client.post(edit, data=form).status_code == 404
+
+
+def test_a_result_that_is_not_published_is_not_told_of_by_the_form_of_a_lot(
+    client: TestClient, world: World, parts: wiring.Parts, sign_in: SignIn
+) -> None:
+    asked = f"/lots/new?result={world.result_id}"
+    sign_in(client, world.bidders[0])
+    assert client.get(asked).status_code == 403
+    with parts.db.write() as session:
+        result = session.get_one(Result, world.result_id)
+        result.state = ListingState.DRAFT.value
+    assert client.get(asked).status_code == 404
+    sign_in(client, world.staff)
+    assert client.get(asked).status_code == 409
 
 
 def test_from_admission_to_contract(

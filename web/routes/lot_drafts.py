@@ -126,6 +126,9 @@ def new_lot(page: PageDep, result: int = 0) -> Response:
         row = session.get(Result, result) if 0 < result < 2**63 else None
         if row is None:
             raise NotFound
+        if row.state != ListingState.PUBLISHED and not page.actor.can(Action.LOT_CREATE, row.organisation_id):
+            raise NotFound
+        require(page.actor, Action.LOT_CREATE, row.organisation_id)
         if row.state != ListingState.PUBLISHED or row.pricing_mode == PricingMode.NEGOTIATED:
             raise WrongState(state=row.state, action="create_lot")
         title, low = row.title, row.price_low_fen
@@ -181,7 +184,10 @@ def edit_lot(page: PageDep, lot_id: RowId) -> Response:
 def save_lot(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
     """Save the draft; with `publish`, freeze the terms and announce the lot."""
     with page.parts.db.read() as session:
-        result_id = queries.lot_detail(session, lot_id, draft=True).card.result_id
+        lot = queries.lot_detail(session, lot_id, draft=True).card
+    if lot.state is LotState.DRAFT and not page.actor.can(Action.LOT_CREATE, lot.seller_organisation_id):
+        raise NotFound(subject="lot")
+    result_id = lot.result_id
     version = form.number("version")
 
     def act(session: Any) -> str:
