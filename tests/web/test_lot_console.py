@@ -209,6 +209,10 @@ def test_the_console(
         assert (
             client.post(f"/lots/{lot_id}/admissions/{admission}", data={"step": "admit"}).status_code == 303
         )
+    # A page that is behind, or no step at all, takes nobody's admission away.
+    for step, status in (("refuse", 409), ("", 404)):
+        stale = client.post(f"/lots/{lot_id}/admissions/{ids[0]}", data={"step": step, "reason": "资料不全"})
+        assert stale.status_code == status
     page = client.get(f"/lots/{lot_id}/console").text
     assert "declared none" in page
     assert "Bidder number" not in page  # who is behind which number is nobody's business yet

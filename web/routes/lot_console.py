@@ -170,10 +170,12 @@ def decide_admission(page: PageDep, form: FormDep, lot_id: RowId, admission_id: 
                 service.admit(
                     session, page.actor, admission_id, page.now, deposit_id=deposit.id if deposit else None
                 )
-            elif step == "refuse" and admission.state is AdmissionState.REQUESTED:
+            elif step == "refuse":
                 service.refuse_admission(session, page.actor, admission_id, reason, page.now)
-            else:
+            elif step == "revoke":
                 service.revoke_admission(session, page.actor, admission_id, reason, page.now)
+            else:
+                raise NotFound
     except LotRefusal as refusal:
         return _console(page, lot_id, refusals.sentence(refusal.code, refusal.params, page.language), 409)
     return page.redirect(f"/lots/{lot_id}/console", flash="saved")
