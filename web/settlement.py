@@ -51,6 +51,10 @@ def handler(db: Database, clock: Clock) -> Handler:
                 result = session.get(Result, lot.result_id)
                 if result is not None and result.state == ListingState.PUBLISHED:
                     listings.conclude_result(session, SYSTEM, now, lot.result_id)
+            elif lot.state == LotState.DEFAULTED:
+                result = session.get(Result, lot.result_id)
+                if result is not None and result.state == ListingState.CONCLUDED:
+                    listings.reopen_result(session, SYSTEM, now, lot.result_id)
             # A default may be recorded before this runs: the defaulter's deposit is not given back then.
             winner = lot.winner_organisation_id
             payments.settle_lot_deposits(

@@ -132,7 +132,7 @@ def move(
     row.updated_at = now
     done = {
         Step.PUBLISH: "published", Step.RECONFIRM: "reconfirmed", Step.WITHDRAW: "withdrawn",
-        Step.EXPIRE: "expired", Step.CONCLUDE: "concluded",
+        Step.EXPIRE: "expired", Step.CONCLUDE: "concluded", Step.REOPEN: "reopened",
     }[step]  # fmt: skip
     audit.record(
         session, actor, f"{trade.kind}.{done}", row.id, now,

@@ -6,6 +6,7 @@
       reconfirm         │  │  └─expire (day after `valid_until`)──► expired ──withdraw─┐
                         │  └──withdraw (with a reason)──► withdrawn ◄──────────────────┘
                         └──────────────── withdrawn, expired
+    concluded ──reopen (the buyer defaulted)──► published
 
 Everything but a concluded listing may be edited. Demands stand in the same states.
 """
@@ -43,6 +44,7 @@ class Step(enum.StrEnum):
     WITHDRAW = "withdraw"
     EXPIRE = "expire"
     CONCLUDE = "conclude"
+    REOPEN = "reopen"
 
 
 _S = ListingState
@@ -53,8 +55,11 @@ STEPS: dict[Step, dict[ListingState, ListingState]] = {
     Step.WITHDRAW: dict.fromkeys((_S.PUBLISHED, _S.EXPIRED), _S.WITHDRAWN),
     Step.EXPIRE: {_S.PUBLISHED: _S.EXPIRED},
     Step.CONCLUDE: {_S.PUBLISHED: _S.CONCLUDED},
+    Step.REOPEN: {_S.CONCLUDED: _S.PUBLISHED},
 }
 """Step → state before → state after; what is not listed is refused."""
+OWN = frozenset({Step.EXPIRE, Step.REOPEN})
+"""Steps that the market takes by itself."""
 
 
 def after(state: ListingState | str, step: Step) -> ListingState:
@@ -69,7 +74,7 @@ def after(state: ListingState | str, step: Step) -> ListingState:
 def steps_from(state: ListingState | str) -> frozenset[Step]:
     """The steps that a person may take from a state."""
     state = ListingState(state)
-    return frozenset(step for step, table in STEPS.items() if state in table and step is not Step.EXPIRE)
+    return frozenset(step for step, table in STEPS.items() if state in table and step not in OWN)
 
 
 def grade(figure: str, comparator: str, source: str) -> EvidenceGrade:

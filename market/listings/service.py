@@ -164,6 +164,13 @@ def conclude_result(
     return row
 
 
+def reopen_result(session: Session, actor: Actor, now: dt.datetime, result_id: int) -> Result:
+    """Put a concluded result on offer again, because its buyer defaulted. Raises NotFound, WrongState."""
+    row = lifecycle.row_to_change(session, actor, RESULT, Result, result_id)
+    lifecycle.move(session, actor, now, RESULT, row, Step.REOPEN)
+    return row
+
+
 def expire_due(session: Session, now: dt.datetime) -> list[int]:
     """Expire results whose last day has gone by: a bounded number, returned as ids; call until empty."""
     return lifecycle.expire_due(session, now, RESULT, Result)

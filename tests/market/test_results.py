@@ -118,6 +118,7 @@ class TestStates:
         (ListingState.EXPIRED, Step.WITHDRAW): ListingState.WITHDRAWN,
         (ListingState.PUBLISHED, Step.EXPIRE): ListingState.EXPIRED,
         (ListingState.PUBLISHED, Step.CONCLUDE): ListingState.CONCLUDED,
+        (ListingState.CONCLUDED, Step.REOPEN): ListingState.PUBLISHED,
         **{(s, Step.EDIT): s for s in ListingState if s is not ListingState.CONCLUDED},
     }
 

@@ -105,3 +105,21 @@ def test_nobody_wins_what_was_passed_in(database: Database, clock: FixedClock) -
     lot_id, deposits = end_of_lot(database, clock, LotState.PASSED_IN)
     settle(database, clock, lot_id, 2)
     assert states(database, deposits) == ["released", "released"]
+
+
+def test_a_default_puts_the_result_on_offer_again(database: Database, clock: FixedClock) -> None:
+    lot_id, _ = end_of_lot(database, clock, LotState.SOLD)
+    settle(database, clock, lot_id, 1)
+    with database.write() as session:
+        lot = session.get(Lot, lot_id)
+        assert lot is not None
+        result = session.get(Result, lot.result_id)
+        assert result is not None
+        assert result.state == "concluded"
+        lot.state = LotState.DEFAULTED.value
+        session.add(lot)
+    settle(database, clock, lot_id, 2)
+    with database.read() as session:
+        again = session.get(Result, lot.result_id)
+        assert again is not None
+        assert again.state == "published"
