@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import cast
 
 from starlette.types import Scope
@@ -32,6 +33,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol with a `Direct` way past its `send`, and an end to peers that take nothing."""
 
     _last_wait: asyncio.TimerHandle | None = None
+    taker: Callable[[str], bool] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -49,10 +51,20 @@ class DirectProtocol(WebSocketsSansIOProtocol):
             # A peer that takes nothing any more would keep its transport, and all that it carries, for ever.
             self._last_wait = self.loop.call_later(LINGER_S, self.transport.abort)
 
+    def send_receive_event_to_app(self) -> None:
+        taker = self.taker
+        if taker is not None and self.curr_msg_data_type == "text" and not self.close_sent:
+            if taker(b"".join(self.frames).decode()):
+                self.frames = []
+                return
+            self.taker = None
+        super().send_receive_event_to_app()
+
     def connection_lost(self, exc: Exception | None) -> None:
         if self._last_wait is not None:
             self._last_wait.cancel()
             self._last_wait = None
+        self.taker = None
         super().connection_lost(exc)
 
 
@@ -76,6 +88,10 @@ class _Way:
 
     async def writable(self) -> None:
         await self._protocol.writable.wait()
+
+    def hear(self, taker: Callable[[str], bool] | None) -> None:
+        if taker is None or self._protocol.queue.empty():
+            self._protocol.taker = taker
 
 
 def direct(scope: Scope) -> Direct | None:
