@@ -243,27 +243,33 @@ RANKED = frozenset({"english", "sealed"})
 
 
 def standing(session: Session, lot_id: int, alias: int) -> Standing | None:
-    """Where a bidder of an ended lot came in by the last amount of each; None without one, or for a format
-    that amounts alone do not rank. One statement for the lot and one for every 500 entries read: from the
+    """Where one bidder of an ended lot came in; None for whoever bid nothing. Statements as `standings`."""
+    return standings(session, lot_id).get(alias)
+
+
+def standings(session: Session, lot_id: int) -> dict[int, Standing]:
+    """Alias → where each bidder of an ended lot came in by the last amount of each; nobody in a format that
+    amounts alone do not rank. One statement for the lot and one for every 500 entries read: from the
     end, only as far back as needed to meet everybody who has bid.
     """
     c = LOT.c
     row = session.execute(sa.select(c.terms, c.fold).where(c.id == lot_id)).one_or_none()
     if row is None or row.terms["format"] not in RANKED:
-        return None
+        return {}
     wanted = set(row.fold.get("bidders", []))
     last: dict[int, int] = {}
     for who, amount in _amounts(session, lot_id):
         last.setdefault(who, amount)
         if wanted and wanted <= last.keys():
             break
-    if alias not in last:
-        return None
     winner = row.fold.get("winner")
     # Equal amounts: the later entry is the matching holder of priority, and comes first here.
     order = sorted(last, key=lambda who: (who != winner, -last[who]))
-    best = last[order[0]]
-    return Standing(order.index(alias) + 1, len(last), last[alias], best, max(0, best - last[alias]))
+    best = last[order[0]] if order else 0
+    return {
+        who: Standing(rank, len(last), last[who], best, max(0, best - last[who]))
+        for rank, who in enumerate(order, 1)
+    }
 
 
 def _amounts(session: Session, lot_id: int) -> Iterator[tuple[int, int]]:

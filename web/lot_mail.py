@@ -150,8 +150,9 @@ def _ended(session: Session, lot: LotDetail, place: Place, now: dt.datetime) -> 
     detail = place.data.get("detail", {})
     forfeits = detail.get("unopened", []) if detail.get("unopened_rule") == "forfeit" else []
     winner, key = place.data.get("winner"), f"{lot.card.id}:{place.seq}"
+    standings = lookups.standings(session, lot.card.id)
     for person_id, alias in lookups.followers(session, lot.card.id).items():
-        standing = None if alias is None else lookups.standing(session, lot.card.id, alias)
+        standing = None if alias is None else standings.get(alias)
         params = _params(
             lot,
             reason=str(place.data["reason"]),

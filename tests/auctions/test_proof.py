@@ -171,5 +171,9 @@ def test_where_a_bidder_came_in(database: Database, played: Played) -> None:
         second = lookups.standing(session, played.lot_id, aliases[played.loser.person_id])
         assert lookups.standing(session, played.lot_id, 3) is None
         assert lookups.standing(session, 10**9, 1) is None
+        assert lookups.standings(session, played.lot_id) == {
+            aliases[played.winner.person_id]: first,
+            aliases[played.loser.person_id]: second,
+        }
     assert first == lookups.Standing(1, 2, 1_020_000, 1_020_000, 0)
     assert second == lookups.Standing(2, 2, 1_000_000, 1_020_000, 20_000)
