@@ -212,9 +212,7 @@ def room_page(
         own_lines=[(line, _why(line, language)) for line in own.lines[:OWN_SHOWN]],
         standing=_standing(state.view, alias, own),
         cover_fen=cover,
-        steps=rooms.price_steps(state.terms, state.view, page.now)
-        if lot.terms["format"] == "dutch"
-        else [],
+        steps=rooms.price_steps(state.terms, state.view, page.now) if lot.terms["format"] == "dutch" else [],
         least_points=_least_points(state),
         papers=rooms.marked(files, looked_at, reader=actor.is_signed_in),
         notices=rooms.notices(last, looked_at, language, reader=actor.is_signed_in),
