@@ -37,7 +37,9 @@ def handler(db: Database, clock: Clock, gateway: Gateway) -> Handler:
             Movement.RELEASE: gateway.release,
             Movement.FORFEIT: gateway.forfeit,
         }
-        moves[movement](service.movement_key(deposit_id, movement), deposit.gateway_reference or "", deposit.amount_fen)
+        moves[movement](
+            service.movement_key(deposit_id, movement), deposit.gateway_reference or "", deposit.amount_fen
+        )
         with db.write() as session:
             service.record_settled(session, SYSTEM, clock.now(), deposit_id, movement)
 
