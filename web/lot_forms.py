@@ -30,6 +30,7 @@ PLAIN = (
     "window_s", "extension_s", "max_steps", "hand_extension_s", "hand_extensions", "sole_bidder",
     "organiser_type", "organiser_organisation_id", "cap_rule",
 )  # fmt: skip
+SOFT = ("hard_end", "window_s", "extension_s", "hand_extensions", "hand_extension_s")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Asked:
     low: int
     high: int
     choices: tuple[str, ...]
+    required: bool
 
 
 def asked(chosen: str) -> dict[str, list[Asked]]:
@@ -68,15 +70,21 @@ def _asked(lot_format: str, parameter: Parameter, chosen: str) -> Asked:
         parameter.low,
         parameter.high,
         parameter.choices,
+        _required(parameter),
     )
 
 
 def read(form: Form) -> LotInput:
-    """The form as an input model. Raises InvalidInput, ValidationError."""
+    """The form as an input model, without what the chosen format does not use: the page does not show
+    those fields, so nobody could mend what is wrong in them. Raises InvalidInput, ValidationError.
+    """
     problems: Problems = []
     terms: dict[str, Any] = {"format": form.value("terms.format") or DEFAULT}
     rules = RULES.get(terms["format"])
+    stepped = rules is None or rules.STEPS
     for name in AMOUNTS:
+        if name == "step_fen" and not stepped:
+            continue
         _put(form, f"terms.{name}", parse_fen, "amount", terms, name, problems)
     for name in TIMES:
         _put(form, f"terms.{name}", _instant, "datetime_parsing", terms, name, problems)
@@ -84,18 +92,21 @@ def read(form: Form) -> LotInput:
         typed = form.value(f"terms.{name}").strip()
         if typed:
             terms[name] = typed
-    _put(form, "terms.cover_bp", basis_points, "percent", terms, "cover_bp", problems)
+    if stepped:
+        _put(form, "terms.cover_bp", basis_points, "percent", terms, "cover_bp", problems)
     if form.has("terms.format"):
         terms["maxima"] = form.has("terms.maxima")
     terms["barred_organisation_ids"] = form.values("terms.barred_organisation_ids")
-    terms["steps"] = _steps(form, problems)
+    terms["steps"] = _steps(form, problems) if stepped else []
     if rules is not None:
         terms["params"] = _params(form, terms["format"], rules.PARAMETERS, problems)
         if rules.STEPS and not form.value("terms.step_fen").strip():
             problems.append(("terms.step_fen", "missing", {}))
         if not rules.SOFT_CLOSE:
-            for name in ("hand_extensions", "hand_extension_s"):
+            for name in SOFT:
                 terms.pop(name, None)
+        if not rules.STEPS:
+            terms.pop("max_steps", None)
     if problems:
         raise InvalidInput(problems)
     values: dict[str, Any] = {"title": form.value("title"), "terms": terms}
@@ -147,6 +158,11 @@ def _defaults(given: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
     return found
 
 
+def _required(parameter: Parameter) -> bool:
+    """Whether the default is out of bounds: a value must be typed."""
+    return isinstance(parameter.default, int) and not parameter.low <= parameter.default <= parameter.high
+
+
 def _shown(parameter: Parameter, value: Any) -> str:
     if parameter.unit is Unit.FEN:
         return _yuan(value) if value else ""
@@ -167,6 +183,8 @@ def _params(
     for parameter in parameters:
         typed = form.value(f"terms.params.{lot_format}.{parameter.name}").strip()
         if not typed:
+            if _required(parameter):
+                problems.append((f"terms.params.{parameter.name}", "missing", {}))
             continue
         reader, code = readers[parameter.unit]
         try:

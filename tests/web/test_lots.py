@@ -81,6 +81,32 @@ def test_a_bad_draft_says_what_is_wrong_and_keeps_what_was_typed(
     assert 'value="7777"' in page.text
 
 
+def test_what_the_chosen_format_does_not_use_stands_in_nobodys_way(
+    client: TestClient, world: World, sign_in: SignIn, now: dt.datetime
+) -> None:
+    sign_in(client, world.staff)
+    unused = {
+        "terms.step_fen": "0",
+        "terms.max_steps": "many",
+        "terms.cover_bp": "?",
+        "terms.steps.0.from": "?",
+        "terms.window_s": "99999",
+        "terms.extension_s": "soon",
+    }
+    made = client.post("/lots/new", data=draft(world, now, **{"terms.format": "sealed", **unused}))
+    assert made.status_code == 303, made.text
+
+
+def test_a_falling_price_without_a_floor_asks_for_it_by_name(
+    client: TestClient, world: World, sign_in: SignIn, now: dt.datetime
+) -> None:
+    sign_in(client, world.staff)
+    page = client.post("/lots/new", data=draft(world, now, **{"terms.format": "dutch"}))
+    assert page.status_code == 422
+    assert "Lowest price: This is required" in page.text
+    assert "Fall at each step: This is required" in page.text
+
+
 def test_drafts_are_nobody_elses_business(
     client: TestClient, world: World, sign_in: SignIn, now: dt.datetime
 ) -> None:
