@@ -280,10 +280,12 @@ def ask_admission(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
     """Accept the terms and ask to be admitted; the deposit is asked for with it."""
 
     def act(session: Any) -> str:
+        declaration, problems = _declaration(form)
         if not form.has("accept"):
-            raise InvalidInput([("accept", "accept_terms", {})])
+            problems.append(("accept", "accept_terms", {}))
+        if problems:
+            raise InvalidInput(problems)
         organisation_id = form.number("organisation_id")
-        declaration = _declaration(form)
         service.request_admission(
             session, page.actor, lot_id, organisation_id, form.value("terms_hash"), page.now, declaration
         )
@@ -305,16 +307,14 @@ def ask_admission(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
     )
 
 
-def _declaration(form: Form) -> Declaration:
-    """What the bidder says about its relations: that there is none, or which. Raises InvalidInput."""
+def _declaration(form: Form) -> tuple[Declaration, list[tuple[str, str, dict[str, Any]]]]:
+    """What the bidder says about its relations (that there is none, or which), and what is missing of it."""
     said, text = form.value("relation"), form.value("declaration").strip()[:500]
     if said == "none":
-        return Declaration()
+        return Declaration(), []
     if said not in list(RelatedTo):
-        raise InvalidInput([("relation", "missing", {})])
-    if not text:
-        raise InvalidInput([("declaration", "missing", {})])
-    return Declaration(RelatedTo(said), text)
+        return Declaration(), [("relation", "missing", {})]
+    return Declaration(RelatedTo(said), text), [] if text else [("declaration", "missing", {})]
 
 
 @router.post("/lots/{lot_id}/deposit")
