@@ -21,6 +21,7 @@ import typst
 from auctions import lookups
 from auctions.lookups import Party, Place
 from auctions.queries import LotDetail
+from auctions.rules.formats import RULES
 from market.clock import SHANGHAI
 from market.db import Session
 from market.errors import NotFound, Unavailable
@@ -181,7 +182,7 @@ def _terms_in_short(facts: Facts, say: Any) -> str:
     terms = facts.lot.terms
     reserve = facts.closing.data.get("reserve_fen")
     parts = [say("start", amount=money(terms["start_fen"]))]
-    if len(terms["steps"]) == 1:
+    if RULES[terms["format"]].STEPS and len(terms["steps"]) == 1:
         parts.append(say("step", amount=money(terms["steps"][0][1])))
     if terms["deposit_fen"]:
         parts.append(say("deposit", amount=money(terms["deposit_fen"])))
