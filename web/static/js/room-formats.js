@@ -215,7 +215,9 @@ function dutch(room) {
   const table = root.querySelector('[data-live="schedule"]');
   let drawn = "";
   let spoken = null;
-  const now = () => dutchNow(state.view, clock.now());
+  let last = null;
+  // Once somebody has taken the lot the price falls no further.
+  const now = () => (state.view.outcome && last) || (last = dutchNow(state.view, clock.now()));
 
   form?.addEventListener("submit", (event) => {
     if (!room.ask.possible) return;
