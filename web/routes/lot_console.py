@@ -212,7 +212,7 @@ def conduct(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
     if command is None:
         raise NotFound
     if step != "resume" and not (words if step == "announce" else text):
-        return _console(page, lot_id, i18n.term("invalid.missing", page.language), 422)
+        return _console(page, lot_id, i18n.term("lots.words_missing", page.language), 422)
     try:
         send(page.parts.writer, page.actor, command)
     except LotRefusal as refusal:
