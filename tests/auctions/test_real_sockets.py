@@ -99,6 +99,45 @@ async def staged(
 
 
 @pytest.mark.parametrize("ws", [DirectProtocol, "websockets-sansio"])
+def test_what_comes_in_one_go_is_taken_in_order(sqlite_database: Database, clock: FixedClock, ws: Ws) -> None:
+    (lot,), (people,), _ = stage(sqlite_database)
+    clock.set(OPENS)
+
+    def plain(n: int) -> str:
+        return f'{{"v":1,"type":"bid","client_bid_id":"bid-{n:05}","amount_fen":{1_000_000 + n * 10_000}}}'
+
+    async def scene() -> None:
+        async with (
+            staged(sqlite_database, clock, Limits(message_burst=12)) as services,
+            served(watching(services, {"one": people[0]}), ws) as url,
+            websockets.connect(f"{url}/{lot}?as=one") as one,
+        ):
+            await services.writer.ask(c.Open(lot_id=lot))
+            hello, ping = '{"v":1,"type":"hello"}', '{"v":1,"type":"ping","sent":7}'
+            # Before the room has let it in, as its own bids, and beside messages that take the long way.
+            for text in (hello, plain(1), hello, plain(2), plain(3), ping, " " + plain(4), plain(5), hello):
+                await one.send(text)
+            answers = []
+            while len(answers) < 5:
+                message = json.loads(await asyncio.wait_for(one.recv(), 20))
+                if message["type"] in ("receipt", "refused"):
+                    answers.append((message["client_bid_id"], message.get("code")))
+            assert [id_ for id_, _ in answers] == [f"bid-{n:05}" for n in range(1, 6)]
+            assert answers[0][1] is None
+            assert {code for _, code in answers[1:]} == {answers[1][1]}
+            for n in range(6, 20):
+                await one.send(plain(n))
+            with pytest.raises(websockets.ConnectionClosed) as closed:
+                async with asyncio.timeout(20):
+                    while True:
+                        await one.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == CloseCode.TOO_MANY_MESSAGES
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("ws", [DirectProtocol, "websockets-sansio"])
 def test_bidding_watching_leaving_and_draining(sqlite_database: Database, clock: FixedClock, ws: Ws) -> None:
     (lot,), (people,), _ = stage(sqlite_database)
     clock.set(OPENS)
