@@ -117,7 +117,7 @@ def test_what_comes_in_one_go_is_taken_in_order(sqlite_database: Database, clock
             # Before the room has let it in, as its own bids, and beside messages that take the long way.
             for text in (hello, plain(1), hello, plain(2), plain(3), ping, " " + plain(4), plain(5), hello):
                 await one.send(text)
-            answers = []
+            answers: list[tuple[str, str | None]] = []
             while len(answers) < 5:
                 message = json.loads(await asyncio.wait_for(one.recv(), 20))
                 if message["type"] in ("receipt", "refused"):
