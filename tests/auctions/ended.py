@@ -45,7 +45,7 @@ def play(
     writer.submit(c.Open(lot_id=lot_id)).result(20)
     if until == "open":
         return played
-    bids = [(1, 1_000_000, "first-bid"), (0, 1_005_000, "low-bid"), (0, 1_020_000, "second-bid")]
+    bids = [(1, 1_000_000, "first-bid"), (0, 1_005_000, "lower-bid"), (0, 1_020_000, "second-bid")]
     for second, (who, amount, name) in enumerate(bids, 1):
         clock.set(OPENS + second * SECOND)
         bid = c.PlaceBid(

@@ -168,7 +168,7 @@ class TestReceipts:
         assert client.get(path).headers["location"].startswith("/sign-in")
         sign_in(client, played.winner)
         assert "the journal holds the bid" in client.get(path).text
-        assert "what the refusal cites" in client.get(path.replace("second", "low")).text
+        assert "what the refusal cites" in client.get(path.replace("second", "lower")).text
         listed = client.get(f"/lots/{played.lot_id}/journal").text
         assert "receipt=second-bid" in listed
         sign_in(client, played.loser)
