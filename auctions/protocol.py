@@ -423,8 +423,6 @@ def project(view: dict[str, Any], event: dict[str, Any]) -> dict[str, Any]:
         new["hard_end"] = data["hard_end"]
         if kind == Kind.OUTAGE_EXTENDED:
             new["outages"] = view["outages"] + 1
-        if kind == Kind.EXTENDED_BY_HAND:
-            new["notice"] = data["reason"]
     elif kind == Kind.ANNOUNCEMENT:
         new["notice"] = data["text"]
     elif kind == Kind.CLOSED:

@@ -38,7 +38,6 @@ _NOTICES = (
     Kind.WITHDRAWN,
     Kind.CANCELLED,
     Kind.DEFAULTED,
-    Kind.EXTENDED_BY_HAND,
 )
 
 

@@ -124,14 +124,14 @@ def test_what_is_wrong_stands_at_its_field_and_nothing_is_lost(
         "terms.params.dutch.floor_fen": "12万",
         "terms.params.dutch.interval_s": "77",
         "terms.cap_fen": "30万",
-        "terms.cover_bp": "viel",
+        "terms.deposit_fen": "viel",
     }
     page = client.post("/lots/new", data=draft(world, now, "dutch", **bad))
     assert page.status_code == 422
-    assert any("percentage" in sentence for sentence in sentences(page.text))
+    assert any("Enter an amount" in sentence for sentence in sentences(page.text))
     for value in ("12万", "77", "30万", "viel"):
         assert f'value="{value}"' in page.text
-    page = client.post("/lots/new", data=draft(world, now, "dutch", **(bad | {"terms.cover_bp": ""})))
+    page = client.post("/lots/new", data=draft(world, now, "dutch", **(bad | {"terms.deposit_fen": "1万"})))
     assert page.status_code == 422
     assert 'href="#f-terms.params.floor_fen"' in page.text
     assert 'id="f-terms.params.floor_fen"' in page.text

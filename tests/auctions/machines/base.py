@@ -305,7 +305,7 @@ def fresh_view(lot: Lot, entries: list[journal.Entry]) -> dict[str, Any]:
 
 
 NOTICES = {
-    "announcement", "paused", "suspended", "resumed", "withdrawn", "cancelled", "defaulted", "extended_by_hand",
+    "announcement", "paused", "suspended", "resumed", "withdrawn", "cancelled", "defaulted",
 }  # fmt: skip
 
 

@@ -46,7 +46,6 @@ export function project(view, event) {
   else if (WITH_HARD_END.includes(kind)) {
     next.hard_end = data.hard_end;
     if (kind === "outage_extended") next.outages = view.outages + 1;
-    if (kind === "extended_by_hand") next.notice = data.reason;
   } else if (kind === "announcement") next.notice = data.text;
   else if (kind === "closed") next.outcome = outcomeOf(data);
   if (STOPPED.includes(kind)) next.stopped_at = view.stopped_at ?? event.at;
