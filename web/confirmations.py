@@ -26,8 +26,7 @@ from market.clock import SHANGHAI
 from market.db import Session
 from market.errors import NotFound, Unavailable
 from web import i18n
-from web.render import local, money, url
-from web.routes.lots import capital_numerals
+from web.render import capital_numerals, local, money, url
 from web.settings import Settings
 
 TEMPLATE = Path(__file__).parent / "documents" / "confirmation.typ"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import cn2an
 from babel.dates import format_timedelta
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -68,6 +69,12 @@ def _scaled(fen: int, unit: int, digits: int) -> str:
     whole, rest = divmod(scaled, 10**digits)
     decimals = f"{rest:0{digits}d}".rstrip("0") if digits else ""
     return f"{'-' if fen < 0 else ''}{whole:,}{'.' + decimals if decimals else ''}"
+
+
+def capital_numerals(fen: int) -> str:
+    """An amount in Chinese capital numerals (大写), as contracts and bids are written out."""
+    whole, rest = divmod(fen, 100)
+    return str(cn2an.an2cn(f"{whole}.{rest:02d}" if rest else str(whole), "rmb"))
 
 
 def pct(value: Any, digits: int = 2) -> str:

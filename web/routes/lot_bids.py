@@ -27,8 +27,8 @@ from web.bid_forms import Entered, percent
 from web.deps import FormDep, PageDep, RowId
 from web.errors import FieldProblem, field_problems
 from web.forms import Form
-from web.render import Page
-from web.routes.lots import capital_numerals, room_page
+from web.render import Page, capital_numerals
+from web.routes.lots import room_page
 
 router = APIRouter()
 

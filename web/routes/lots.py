@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import Any
 
-import cn2an
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 from starlette.responses import Response
@@ -267,12 +266,6 @@ def _least_points(state: queries.RoomState) -> str:
 def show_lot(page: PageDep, lot_id: RowId) -> Response:
     """The lot: terms, price, journal, and for the admitted the form to bid."""
     return room_page(page, lot_id)
-
-
-def capital_numerals(fen: int) -> str:
-    """An amount in Chinese capital numerals (大写), as contracts and bids are written out."""
-    yuan, rest = divmod(fen, 100)
-    return str(cn2an.an2cn(f"{yuan}.{rest:02d}" if rest else str(yuan), "rmb"))
 
 
 @router.post("/lots/{lot_id}/admission")
