@@ -414,8 +414,8 @@ add(
     ),
 )  # fmt: skip
 add(
-    D_, dutch, "book_after", "the price rises after an outage",
-    lambda lot, event, seq: lot.book if isinstance(event, e.OutageExtended) else FALL_BOOK(lot, event, seq),
+    D_, dutch, "step_at", "the price rises after an outage",
+    lambda lot, at: STEP_AT(replace(lot, outages=0), at),
 )  # fmt: skip
 add(
     D_, dutch, "book_after", "the price rises for what came before the resumption",
@@ -517,6 +517,7 @@ add(
 )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.machine.__name__}: {fault.name}")
 def test_the_machine_finds(monkeypatch: pytest.MonkeyPatch, fault: Fault) -> None:
     if isinstance(fault.where, str):
