@@ -51,7 +51,7 @@ FATES: dict[str, tuple[float, set[str], set[str]]] = {
     "account": (5, {"open", "close:4430"}, set()),
     "churn": (2, {"served"}, set()),
     "stranger": (4, {"open", "refused:not_admitted"}, set()),
-    "http_bids": (3, {"status:409"}, {"status:503"}),
+    "http_bids": (3, {"status:409"}, {"status:429"}),
 }
 
 

@@ -23,6 +23,7 @@ from market.money import MAX_FEN
 from web.deps import CurrentActor, PagingDep, PartsDep, ReadTx
 from web.doorkeeper import LATE_S
 from web.routes.api import Listed, problems
+from web.wiring import Parts
 
 router = APIRouter(prefix="/lots", tags=["auctions"])
 
@@ -163,8 +164,10 @@ def get_journal(
     "/{lot_id}/bids",
     response_model=Receipt,
     responses={
-        **problems(404, 503),
+        **problems(404),
         409: {"model": Refused, "description": "The rules refused the bid; `code` says which, signed."},
+        429: {"model": Refused, "description": "Too many bids at once (`retry`): send the same id again."},
+        503: {"model": Refused, "description": "No answer yet (`retry`): send the same id and body again."},
     },
 )
 async def bid(parts: PartsDep, actor: CurrentActor, lot_id: LotId, body: BidIn) -> Response:
@@ -174,7 +177,7 @@ async def bid(parts: PartsDep, actor: CurrentActor, lot_id: LotId, body: BidIn) 
         if actor.person_id is not None and not parts.door.may_bid(actor.person_id, now):
             # As a socket's bids beyond its pace: the same id may be sent again. Late, as every refusal at the door.
             await asyncio.sleep(LATE_S)
-            raise Busy
+            return _again(body.client_bid_id, Busy(), parts, 429)
         answer = await place_bid(
             parts.room,
             actor,
@@ -187,7 +190,11 @@ async def bid(parts: PartsDep, actor: CurrentActor, lot_id: LotId, body: BidIn) 
     except MarketError as error:
         if not isinstance(error, RETRY):
             raise
-        refused = error_message(body.client_bid_id, error, iso(parts.clock.now()))
-        return JSONResponse(refused.model_dump(mode="json"), status_code=503, headers={"Retry-After": "1"})
+        return _again(body.client_bid_id, error, parts, 503)
     message = answer_message(body.client_bid_id, answer, iso(parts.clock.now()))
     return JSONResponse(message.model_dump(mode="json"), status_code=200 if answer.accepted else 409)
+
+
+def _again(client_bid_id: str, error: MarketError, parts: Parts, status: int) -> Response:
+    refused = error_message(client_bid_id, error, iso(parts.clock.now()))
+    return JSONResponse(refused.model_dump(mode="json"), status_code=status, headers={"Retry-After": "1"})
