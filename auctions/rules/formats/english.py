@@ -235,8 +235,8 @@ def close(lot: Lot, now: dt.datetime) -> tuple[Event, ...]:
     return (outcome(lot),)
 
 
-def outcome(lot: Lot) -> Closed:
-    """Who has won when the lot closes as it stands."""
+def outcome(lot: Lot, detail: Mapping[str, Any] | None = None) -> Closed:
+    """Who has won when the lot closes as it stands; `detail` goes with a sale."""
     terms = lot.terms
     if lot.leader is None or lot.price_fen is None:
         return closed(lot, CloseReason.NO_BID)
@@ -244,7 +244,7 @@ def outcome(lot: Lot) -> Closed:
         return closed(lot, CloseReason.RESERVE_NOT_MET)
     if len(lot.bidders) < 2 and terms.sole_bidder is SoleBidderRule.PASS_IN:
         return closed(lot, CloseReason.SOLE_BIDDER)
-    return closed(lot, CloseReason.SOLD)
+    return closed(lot, CloseReason.SOLD, detail=detail)
 
 
 def closed(

@@ -20,12 +20,12 @@ from fractions import Fraction
 from typing import Any
 
 from auctions.rules.commands import PlaceBid
-from auctions.rules.events import BidAccepted, CloseReason, Event
-from auctions.rules.formats.english import closed, extended_end
+from auctions.rules.events import BidAccepted, Event
+from auctions.rules.formats.english import extended_end, outcome
 from auctions.rules.formats.parameters import Parameter, Unit
 from auctions.rules.refusal import Refusal, RefusalCode
 from auctions.rules.state import Lot
-from auctions.rules.terms import Problem, SoleBidderRule, Terms
+from auctions.rules.terms import Problem, Terms
 
 NAME = "scoring"
 ACTS = ("offer",)
@@ -115,12 +115,5 @@ def book_after(lot: Lot, event: Event, seq: int) -> Mapping[str, Any]:
 
 
 def close(lot: Lot, now: dt.datetime) -> tuple[Event, ...]:
-    """See `formats.Rules`."""
-    if lot.leader is None or lot.price_fen is None:
-        return (closed(lot, CloseReason.NO_BID),)
-    if lot.terms.reserve_fen is not None and lot.price_fen < lot.terms.reserve_fen:
-        return (closed(lot, CloseReason.RESERVE_NOT_MET),)
-    if len(lot.bidders) < 2 and lot.terms.sole_bidder is SoleBidderRule.PASS_IN:
-        return (closed(lot, CloseReason.SOLE_BIDDER),)
-    detail = {"royalty_bp": lot.book["royalty_bp"], "score": lot.book["score"]}
-    return (closed(lot, CloseReason.SOLD, detail=detail),)
+    """See `formats.Rules`: as in an English auction; the sale names royalty and score."""
+    return (outcome(lot, lot.book),)
