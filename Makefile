@@ -5,7 +5,7 @@ DATA ?= $(MARKET_TEST_DATA)
 export MARKET_TEST_DATA := $(DATA)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check format lock clean catalogues migration bench-pages bench-matching bench-bids bench-fanout bench-hostile
+.PHONY: help run test test-long check format lock clean catalogues migration bench-pages bench-matching bench-search bench-bids bench-fanout bench-hostile
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -56,12 +56,16 @@ migration: .venv/development ## Write a migration from changed rows (NAME="what 
 lock: .venv/development ## Renew the lock files
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra vectors pyproject.toml -o requirements-vectors.lock
 
 bench-pages: .venv/development ## Requests a second of the main pages beside a bare page
 	$(BIN)/python -m tests.bench.bench_pages
 
 bench-matching: .venv/development ## Ranking quality and latency (DATA=folder)
 	$(BIN)/python -m tests.bench.bench_matching
+
+bench-search: .venv/development ## Known-item search, quality and latency beside the bare engine (DATA=folder)
+	$(BIN)/python -m tests.bench.bench_search
 
 bench-bids: .venv/development ## Durable bids a second beside bare inserts, and over sockets beside an echo
 	$(BIN)/python -m tests.bench.bench_bids

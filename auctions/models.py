@@ -304,6 +304,17 @@ class SaleInput(BaseModel):
     ends_together: bool = False
 
 
+class RelationForm(BaseModel):
+    """Two parties that are related, as people write them: an organisation's full name or credit code, or the
+    e-mail address that a person signs in with."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    one: Line = Input(min_length=2, max_length=254)
+    other: Line = Input(min_length=2, max_length=254)
+    kind: RelationKind = RelationKind.OTHER
+    reason: Line = Input(min_length=2, max_length=1000)
+
+
 class RelationInput(BaseModel):
     """Two parties that are related: on each side an organisation or a person, not both."""
 

@@ -13,14 +13,23 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from auctions.models import Admission, Lot, RelatedTo, Relation, RelationInput, RelationKind, RelationSource
+from auctions.models import (
+    Admission,
+    Lot,
+    RelatedTo,
+    Relation,
+    RelationForm,
+    RelationInput,
+    RelationKind,
+    RelationSource,
+)
 from market import audit
 from market.db import Session, t
 from market.errors import InvalidInput, NotFound, WrongState
 from market.parties.models import Organisation, Person
 from market.permissions import Action, Actor, require
 
-RELATION = t(Relation)
+RELATION, ORGANISATION, PERSON = t(Relation), t(Organisation), t(Person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,34 @@ def declare(session: Session, actor: Actor, values: RelationInput, now: dt.datet
         source = RelationSource.SELLER
     _check(session, values)
     return _add(session, actor, values, source, now)
+
+
+def found(session: Session, form: RelationForm) -> RelationInput:
+    """The parties that were written down. Raises InvalidInput at the side that names nobody, or several."""
+    problems: list[tuple[str, str, dict[str, Any]]] = []
+    ids: dict[str, int] = {}
+    for field, prefix in (("one", ""), ("other", "other_")):
+        written = getattr(form, field)
+        if "@" in written:
+            column, statement = "person_id", sa.select(PERSON.c.id).where(PERSON.c.email == written.lower())
+        else:
+            column, statement = "organisation_id", _named(written)
+        matching = session.scalars(statement.limit(2)).all()
+        if len(matching) == 1:
+            ids[prefix + column] = matching[0]
+        else:
+            unknown = "unknown_person" if column == "person_id" else "unknown_party"
+            problems.append((field, "several_parties" if matching else unknown, {"written": written}))
+    if problems:
+        raise InvalidInput(problems)
+    return RelationInput(**ids, kind=form.kind, reason=form.reason)
+
+
+def _named(written: str) -> sa.Select[tuple[int]]:
+    c = ORGANISATION.c
+    return sa.select(c.id).where(
+        sa.or_(c.credit_code == written.upper(), c.name == written, c.name_en == written)
+    )
 
 
 def declared_by_bidder(
@@ -156,7 +193,7 @@ def _check(session: Session, values: RelationInput) -> None:
         values.other_organisation_id,
         values.other_person_id,
     ):
-        problems.append(("other_organisation_id", "same_side", {}))
+        problems.append(("other", "same_side", {}))
     if problems:
         raise InvalidInput(problems)
 

@@ -92,6 +92,10 @@ class Side(Protocol):
         """What clients need to know."""
         ...
 
+    def holds(self, watchers: int) -> bool:
+        """Whether so many are told of the next event."""
+        ...
+
 
 class Market:
     """The market, with one live lot and sixty bidders."""
@@ -132,6 +136,9 @@ class Market:
     def describe(self) -> dict[str, Any]:
         hello = protocol.encode(protocol.Hello())
         return {"path": f"/ws/lots/{self.lot_id}", "hello": hello, "lot": self.lot_id, "tokens": self.tokens}
+
+    def holds(self, watchers: int) -> bool:
+        return True  # each was greeted by its room
 
 
 def stage(session: Session) -> tuple[int, list[str]]:
@@ -191,6 +198,9 @@ class Floor:
     def describe(self) -> dict[str, Any]:
         return {"path": "/", "hello": ""}
 
+    def holds(self, watchers: int) -> bool:
+        return len(self.connections) >= watchers
+
 
 class Driver:
     """Answers the bench's commands in the server's process; hears the watchers' reports."""
@@ -238,9 +248,12 @@ class Driver:
     async def do_describe(self) -> Any:
         return self.side.describe()
 
-    async def do_ready(self) -> None:
+    async def do_ready(self, watchers: int) -> None:
         await self.ready.wait()
         self.ready.clear()
+        # A handshake is answered before its handler runs.
+        while not self.side.holds(watchers):
+            await asyncio.sleep(0.01)
 
     async def do_memory(self) -> int:
         """Resident bytes."""
@@ -346,7 +359,7 @@ class Server:
             [*command, self.described["path"], str(count), self.described["hello"]], cwd=ROOT
         )
         try:
-            self.ask("ready")
+            self.ask("ready", watchers=count)
             yield
         finally:
             crowd.terminate()

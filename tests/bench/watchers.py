@@ -145,6 +145,8 @@ class Crowd:
             whole = 4 + (buffer[2] << 8 | buffer[3])
             head = bytes(buffer[:4]) + EVENT
             if buffer.startswith(head) and buffer.count(head, 0, size) * whole == size:
+                if self.base is None:
+                    self.base = number_at(buffer, buffer.find(SEQ, 0, size)) - 1
                 self.reached(watcher, number_at(buffer, buffer.rfind(SEQ, 0, size)))
                 return
         texts, watcher.rest = split(watcher.rest + bytes(buffer[:size]))

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
+from market.db import t
+from market.listings.models import ListingState, PricingMode, Result
+from market.permissions import Role
 from tests.e2e.conftest import Served
 from tests.e2e.site import PHONE, Site
 from tests.e2e.test_browser import bid_least, complaints, fen, price
@@ -92,3 +96,22 @@ def test_a_replay_is_walked_through_with_the_keyboard(site: Site) -> None:
         expect(page.locator('[data-live="price"]')).to_have_text(last)
         assert "¥" in (slider.get_attribute("aria-valuetext") or "")
         assert wrong == []
+
+
+def test_a_field_of_another_format_does_not_hold_the_form_up(site: Site) -> None:
+    r = t(Result).c
+    result = site.read(
+        sa.select(r.id).where(r.state == ListingState.PUBLISHED, r.pricing_mode == PricingMode.AUCTION)
+    )[0].id
+    with site.context(site.person(Role.STAFF), language="en") as context:
+        page = context.new_page()
+        page.goto(f"{site.url}/lots/new?result={result}")
+        page.fill('[name="terms.start_fen"]', "100000")
+        page.fill('[name="terms.opens_at"]', "2099-01-05T10:00")
+        page.check('input[name="terms.format"][value="sealed"]')
+        page.fill('input[name$="reveal_s"]', "2")
+        page.check('input[name="terms.format"][value="english"]')
+        page.click('button:has-text("Save draft")')
+        # Sent and answered: what the English form lacks is told by the server, not swallowed by the browser.
+        page.wait_for_selector("#errors")
+        assert "terms.params.reveal_s" not in page.inner_html("#errors")

@@ -485,7 +485,7 @@ class Bidder(Watcher):
         )  # fmt: skip
         if answer is None:
             return
-        if answer.status_code in (200, 409, 503) and "client_bid_id" in answer.text:
+        if answer.status_code in (200, 409, 429, 503) and "client_bid_id" in answer.text:
             self.answered(answer.json(), "http")
         elif answer.status_code < 500:
             self.fault(f"HTTP {answer.status_code}: {answer.text[:200]}")

@@ -16,6 +16,7 @@ from auctions.models import Admission, Lot, Relation
 from auctions.rules.state import LotState
 from market.clock import SHANGHAI, FixedClock
 from market.db import t
+from market.parties.models import Organisation
 from market.payments.models import Deposit
 from market.permissions import Actor, Role
 from tests.auctions.rows import Rows
@@ -331,7 +332,7 @@ def test_a_session_by_page_and_api(
 
 
 def test_rules_and_relations_are_kept_by_page(
-    client: TestClient, world: World, sign_in: SignIn, now: dt.datetime
+    client: TestClient, world: World, sign_in: SignIn, now: dt.datetime, parts: wiring.Parts
 ) -> None:
     day = now.astimezone(SHANGHAI).date()
     new = {
@@ -351,11 +352,18 @@ def test_rules_and_relations_are_kept_by_page(
     assert client.post("/admin/auction-rules", data=new).status_code == 303
     assert "本市场竞价规则第五条" in client.get("/admin/auction-rules").text
     sign_in(client, world.officer)
-    pair = {
-        "organisation_id": str(world.seller), "other_organisation_id": str(world.firms[0]),
-        "kind": "ownership", "reason": "持股百分之三十",
-    }  # fmt: skip
-    assert client.post("/admin/relations", data={**pair, "other_organisation_id": ""}).status_code == 422
+    with parts.db.read() as session:
+        seller, firm = (session.get_one(Organisation, row) for row in (world.seller, world.firms[0]))
+        pair = {
+            "one": seller.name, "other": firm.credit_code.lower(), "kind": "ownership",
+            "reason": "持股百分之三十",
+        }  # fmt: skip
+    refused = client.post("/admin/relations", data={**pair, "other": "没有的单位"})
+    assert refused.status_code == 422
+    assert "没有的单位" in refused.text
+    assert "持股百分之三十" in refused.text
+    assert client.post("/admin/relations", data={**pair, "other": "nobody@example.cn"}).status_code == 422
+    assert client.post("/admin/relations", data={**pair, "other": pair["one"]}).status_code == 422
     assert client.post("/admin/relations", data=pair).status_code == 303
     assert "持股百分之三十" in client.get("/admin/relations").text
     sign_in(client, world.staff)

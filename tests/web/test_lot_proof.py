@@ -160,6 +160,16 @@ class TestReceipts:
         )
         assert both.text.count("Signed by the market") == 2
         assert "The journal is sound" in both.text
+        kept = client.post("/verify", files={"receipts": ("lot-1-receipts.json", answer.content)})
+        assert kept.text.count("Signed by the market") == 2
+
+    @pytest.mark.parametrize("content", [b"no receipt", b"\xff\xfe", b"[" * 200_000, b" " * (4 * 2**20 + 1)])
+    def test_a_file_that_holds_none_is_answered_at_its_field(
+        self, client: TestClient, content: bytes
+    ) -> None:
+        page = client.post("/verify", files={"receipts": ("r.json", content)})
+        assert page.status_code == 422
+        assert 'id="f-receipts-error"' in page.text
 
     def test_each_is_checked_by_a_link_and_only_by_its_owner(
         self, client: TestClient, played: Played, sign_in: SignIn
@@ -200,7 +210,7 @@ class TestReceipts:
 
 
 BAD = [
-    ({}, None, "Choose a journal, or paste a receipt"),
+    ({}, None, "Choose a journal or a file of receipts"),
     ({"receipt": "hello"}, None, "No receipt can be read here"),
     ({"receipt": "{}", "key": "abc"}, None, "32 bytes"),
     ({}, b"", "The file is empty"),

@@ -10,13 +10,14 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from auctions import policies, relations
-from auctions.models import RelationInput, RelationKind
+from auctions.models import RelationForm, RelationKind
 from auctions.policies import AuctionRule, PolicyInput
 from auctions.relations import RelationLine
 from auctions.rules.terms import OrganiserType
 from market.clock import local_date
 from market.deals.models import PolicyStanding
 from market.deals.policies import Policy
+from market.parties import queries as parties
 from market.permissions import Action, require
 from web.deps import FormDep, PageDep, RowId
 from web.forms import Form
@@ -24,6 +25,8 @@ from web.render import Page
 from web.routes.admin import Tab, tabs
 
 router = APIRouter()
+MOST_OFFERED = 500
+"""Names of organisations that the form offers while one types."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class RelationsPage:
     form: Form
     kinds: list[RelationKind]
     may_end: bool
+    names: list[str]
+    """Verified organisations, offered while typing."""
 
 
 def _rules(page: Page, form: Form) -> Response:
@@ -112,7 +117,15 @@ def _relations(page: Page, form: Form) -> Response:
     mine = page.actor.organisations_for(Action.LOT_CREATE)
     with page.parts.db.read() as session:
         lines = relations.lines(session, organisation_ids=mine)
-    context = RelationsPage(tabs(page), lines, form, list(RelationKind), page.actor.can(Action.LOT_ADMIT))
+        known, _ = parties.organisations(session, page.actor, limit=MOST_OFFERED)
+    context = RelationsPage(
+        tabs(page),
+        lines,
+        form,
+        list(RelationKind),
+        page.actor.can(Action.LOT_ADMIT),
+        [one.name for one in known],
+    )
     return page.render("admin/relations.html", context)
 
 
@@ -129,7 +142,8 @@ def declare_relation(page: PageDep, form: FormDep) -> Response:
     require(page.actor, Action.LOT_CREATE)
 
     def act(session: Any) -> str:
-        relations.declare(session, page.actor, form.parse(RelationInput), page.now)
+        values = relations.found(session, form.parse(RelationForm))
+        relations.declare(session, page.actor, values, page.now)
         return "/admin/relations"
 
     return page.submit(form, act, lambda form: _relations(page, form), flash="saved")

@@ -36,6 +36,7 @@ MOST_MB = 20
 MOST_LINES = 100_000
 """Lines of a file that are read; a true journal of `MOST_MB` has fewer."""
 MOST_RECEIPTS = 500
+MOST_RECEIPT_BYTES = 4 * 2**20
 SHOWN = 50
 """Violations named on the page; the rest are counted."""
 _SLOT = threading.BoundedSemaphore(1)
@@ -221,18 +222,22 @@ def verify_file(page: PageDep, form: FormDep) -> Response:
 def _check(page: Page, form: Form) -> dict[str, Any]:
     """The findings. Raises InvalidInput."""
     files, pasted = form.files.get("journal", []), form.value("receipt").strip()
-    if not files and not pasted:
+    if not files and not pasted and not form.files.get("receipts"):
         raise InvalidInput([("journal", "nothing_to_verify", {})])
     try:
         key = proof.parse_key(form.value("key") or page.parts.public_key)
     except ValueError:
         raise InvalidInput([("key", "not_a_key", {})]) from None
-    opened: list[Opened] = []
+    written = [("receipts", _receipt_text(upload)) for upload in form.files.get("receipts", [])]
     if pasted:
+        written.append(("receipt", pasted))
+    opened: list[Opened] = []
+    for field_name, text in written:
         try:
-            opened = [proof.open_receipt(one, key) for one in proof.read_receipts(pasted)[:MOST_RECEIPTS]]
+            opened += [proof.open_receipt(one, key) for one in proof.read_receipts(text)]
         except proof.NotReceipts:
-            raise InvalidInput([("receipt", "not_a_receipt", {})]) from None
+            raise InvalidInput([(field_name, "not_a_receipt", {})]) from None
+    del opened[MOST_RECEIPTS:]
     found: dict[str, Any] = {"own_key": key == page.parts.signer.public_key}
     if files:
         report, places = _check_file(files[0], opened)
@@ -251,6 +256,17 @@ def _check(page: Page, form: Form) -> dict[str, Any]:
         for one in opened
     ]
     return found
+
+
+def _receipt_text(upload: UploadFile) -> str:
+    """What a file of receipts holds. Raises InvalidInput for one that is too large or no text."""
+    content = upload.file.read(MOST_RECEIPT_BYTES + 1)
+    if len(content) > MOST_RECEIPT_BYTES:
+        raise InvalidInput([("receipts", "receipts_too_large", {"mb": MOST_RECEIPT_BYTES // 2**20})])
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InvalidInput([("receipts", "not_a_receipt", {})]) from None
 
 
 def _judge_here(page: Page, opened: Sequence[Opened]) -> set[int | None]:

@@ -2,6 +2,7 @@
  * The auctioneer's console: price, leader, times and the journal's head by the socket, the rest fetched anew
  * from the page itself whenever something happened. What is being typed is left alone.
  */
+import { replaceParts } from "./parts.js";
 import { announce } from "./room-text.js";
 import { face, headline, put, show, stamp, target } from "./room-view.js";
 import { watch } from "./watch.js";
@@ -17,26 +18,12 @@ let now = () => Date.now();
 let timer = 0;
 let fetching = false;
 
-const busy = (part) => part.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
-
 async function refresh() {
   timer = 0;
   if (fetching || document.hidden) return;
   fetching = true;
-  try {
-    const answer = await fetch(location.href, { credentials: "same-origin", headers: { Accept: "text/html" } });
-    if (!answer.ok) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const part of root.querySelectorAll("[data-part]")) {
-      if (part.dataset.part === "error" || busy(part)) continue;
-      const other = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
-      if (other && other.innerHTML !== part.innerHTML) part.replaceChildren(...document.adoptNode(other).childNodes);
-    }
-  } catch {
-    // The next event, or the timer, tries again.
-  } finally {
-    fetching = false;
-  }
+  await replaceParts(root);
+  fetching = false;
 }
 const soon = () => { timer ||= setTimeout(refresh, PAUSE); };
 
