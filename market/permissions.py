@@ -69,9 +69,11 @@ class Action(enum.StrEnum):
     POLICY_EDIT = "policy:edit"
     RESULT_CREATE = "result:create"
     RESULT_EDIT = "result:edit"
+    RESULT_MERGE = "result:merge"
     RESULT_READ_UNPUBLISHED = "result:read_unpublished"
     STATISTICS_MANAGE = "statistics:manage"
     STATISTICS_READ_DETAIL = "statistics:read_detail"
+    SYNONYMS_EDIT = "synonyms:edit"
     TAXONOMY_EDIT = "taxonomy:edit"
     TOKEN_MANAGE = "token:manage"
     WORK_MANAGE = "work:manage"
@@ -134,11 +136,13 @@ RIGHTS: dict[Action, dict[Role, Reach]] = {
     Action.POLICY_EDIT: {_R.ADMINISTRATOR: ALL},
     Action.RESULT_CREATE: {_R.RESULTS_OFFICER: OWN, _R.BROKER: ALL, _R.STAFF: ALL},
     Action.RESULT_EDIT: {_R.RESULTS_OFFICER: OWN, _R.STAFF: ALL},
+    Action.RESULT_MERGE: {_R.STAFF: ALL},
     Action.RESULT_READ_UNPUBLISHED: {
         _R.RESULTS_OFFICER: OWN, _R.BROKER: ALL, _R.STAFF: ALL, _R.ADMINISTRATOR: ALL,
     },
     Action.STATISTICS_MANAGE: {_R.OFFICIAL: ALL},
     Action.STATISTICS_READ_DETAIL: {_R.OFFICIAL: ALL, _R.ADMINISTRATOR: ALL},
+    Action.SYNONYMS_EDIT: {_R.STAFF: ALL, _R.ADMINISTRATOR: ALL},
     Action.TAXONOMY_EDIT: {_R.ADMINISTRATOR: ALL},
     Action.TOKEN_MANAGE: dict.fromkeys(_R, ALL),
     Action.WORK_MANAGE: {_R.STAFF: ALL, _R.ADMINISTRATOR: ALL},

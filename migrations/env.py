@@ -14,9 +14,10 @@ import auctions.models
 import auctions.papers
 import auctions.watching
 import market.tables  # noqa: F401
+import matching.models
 from market.db import Database, Id, JsonDoc, UtcDateTime
 
-del auctions
+del auctions, matching
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:

@@ -48,6 +48,14 @@ class NextStepInput(Input):
     due_on: dt.date | None = Field(None, description="The day by which, Shanghai.")
 
 
+class IntroductionInput(Input):
+    """How a broker brings two sides together: the first step, by when, and perhaps a word to both."""
+
+    next_step: Annotated[Line, Field(min_length=1, max_length=300)] = Field(description="What is done first.")
+    due_on: dt.date = Field(description="The day by which, Shanghai.")
+    body: Annotated[Text, Field(max_length=4000)] = Field("", description="A message that both sides read.")
+
+
 class AssignInput(Input):
     """Who follows an enquiry up."""
 

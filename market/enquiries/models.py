@@ -57,6 +57,8 @@ class Enquiry(SQLModel, table=True):
     subject_id: int = columns.loose_reference(optional=False)
     offered_result_id: int | None = columns.reference("result.id", optional=True)
     """The result offered in answer to a demand."""
+    for_demand_id: int | None = columns.reference("demand.id", optional=True)
+    """The demand that the result asked about is to meet, where a broker brought the two together."""
     from_organisation_id: int | None = columns.reference("organisation.id", optional=True)
     from_person_id: int = columns.reference("person.id")
     to_organisation_id: int = columns.reference("organisation.id")

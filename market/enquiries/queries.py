@@ -84,6 +84,9 @@ class Detail(Card):
     from_person_name: str
     offered_result_id: int | None
     offered_title: str
+    for_demand_id: int | None
+    """The demand for which a broker brought the two together."""
+    for_demand_title: str
     outcome: str
     pass_reason: PassReason | None
     reinvite_trl: int | None
@@ -260,15 +263,17 @@ def reinvitations(session: Session, actor: Actor, now: dt.datetime, *, limit: in
 
 def enquiry(session: Session, actor: Actor, enquiry_id: int, now: dt.datetime) -> Detail:
     """One enquiry with its thread. Raises NotFound. Two statements."""
-    e, offered, asker = t(Enquiry).c, t(Result).alias(), t(Person).alias()
+    e, offered, asker, wanted = t(Enquiry).c, t(Result).alias(), t(Person).alias(), t(Demand).alias()
     statement = (
         _select(
             e.from_person_id, asker.c.name.label("from_person_name"), e.offered_result_id,
-            offered.c.title.label("offered_title"), e.outcome, e.pass_reason, e.reinvite_trl,
+            offered.c.title.label("offered_title"), e.for_demand_id,
+            wanted.c.title.label("for_demand_title"), e.outcome, e.pass_reason, e.reinvite_trl,
             e.first_reply_at, e.version,
         )
         .join(asker, asker.c.id == e.from_person_id)
         .outerjoin(offered, offered.c.id == e.offered_result_id)
+        .outerjoin(wanted, wanted.c.id == e.for_demand_id)
         .where(e.id == enquiry_id)
     )  # fmt: skip
     row = session.execute(statement).first()
@@ -284,6 +289,8 @@ def enquiry(session: Session, actor: Actor, enquiry_id: int, now: dt.datetime) -
         from_person_name=row.from_person_name,
         offered_result_id=row.offered_result_id,
         offered_title=row.offered_title or "",
+        for_demand_id=row.for_demand_id,
+        for_demand_title=row.for_demand_title or "",
         outcome=row.outcome,
         pass_reason=PassReason(row.pass_reason) if row.pass_reason else None,
         reinvite_trl=row.reinvite_trl,

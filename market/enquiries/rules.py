@@ -19,11 +19,13 @@ import datetime as dt
 import enum
 
 from market.clock import local_date
-from market.enquiries.models import EnquiryState
+from market.enquiries.models import EnquiryState, PassReason
 from market.errors import WrongState
 
 DEFAULT_REPLY_HOURS = 72
 """When a first reply is due from an organisation that promises nothing."""
+BROKERED_DAYS = 7
+"""By when a broker who brought two sides together names the next step after the owner has answered."""
 S = EnquiryState
 ACTIVE = frozenset({S.OPEN, S.ANSWERED, S.NEGOTIATING})
 """States in which something is still to be done."""
@@ -97,6 +99,24 @@ def steps_from(state: EnquiryState | str, sides: frozenset[Side]) -> frozenset[S
 def reply_due(opened: dt.datetime, promised_hours: int | None) -> dt.date:
     """The Shanghai day by which a first reply is due."""
     return local_date(opened + dt.timedelta(hours=promised_hours or DEFAULT_REPLY_HOURS))
+
+
+def due_after_answer(answered: dt.datetime, brokered: bool) -> dt.date | None:
+    """The Shanghai day by which something is to be done once the owner has answered.
+
+    None for two sides who found each other: it is for them. What a broker began is not left without a day.
+    """
+    return local_date(answered) + dt.timedelta(days=BROKERED_DAYS) if brokered else None
+
+
+def word_on_pair(step: Step, reason: PassReason | str | None) -> bool | None:
+    """Whether a step says that the demand and the result fit; None where it says nothing of that.
+
+    A price, a missing budget or unclear rights keep apart what fits.
+    """
+    if step is Step.AGREE:
+        return True
+    return False if step is Step.DECLINE and reason == PassReason.NOT_RELEVANT else None
 
 
 def is_overdue(state: EnquiryState | str, due_on: dt.date | None, today: dt.date) -> bool:

@@ -26,6 +26,7 @@ from market.listings.lifecycle import of_verified
 from market.listings.models import ListingState, Result
 from market.parties.models import MembershipRow, Organisation, Person
 from market.permissions import SYSTEM, Action, Actor, Role, can, require
+from market.work import enqueue
 
 
 def sides_of(
@@ -170,7 +171,9 @@ def reply(session: Session, actor: Actor, now: dt.datetime, enquiry_id: int, bod
     say(session, enquiry_id, actor, now, body)
     if Side.OWNER in sides and row.first_reply_at is None:
         row.first_reply_at = now
-        row.due_on = None
+        row.due_on = rules.due_after_answer(now, row.for_demand_id is not None)
+        if row.due_on is not None:
+            row.next_step = ""
         if row.state == EnquiryState.OPEN.value:
             row.state = rules.after(row.state, Step.ANSWER).value
         if row.owner_person_id is None:
@@ -348,8 +351,27 @@ def _move(
         after={"state": row.state, **{key: value for key, value in told.items() if value}},
     )  # fmt: skip
     touch(session, row, now)
+    _leave_word(session, actor, now, row, step)
     people = {*asking_people(row), *owner_people(session, row)}
     mail(session, row, actor, now, "enquiry_step", people, key=f"v{row.version}", step=step.value, **told)
+
+
+def _leave_word(session: Session, actor: Actor, now: dt.datetime, row: Enquiry, step: Step) -> None:
+    """Leave as work what a step says of how well a demand and a result fit, for the room above to keep."""
+    asked = row.subject_kind == SubjectKind.RESULT.value
+    demand_id, result_id = (
+        (row.for_demand_id, row.subject_id) if asked else (row.subject_id, row.offered_result_id)
+    )
+    related = rules.word_on_pair(step, row.pass_reason)
+    if related is None or demand_id is None or result_id is None or actor.person_id is None:
+        return
+    wanting = row.from_organisation_id if asked else row.to_organisation_id
+    own = {m.organisation_id for m in actor.memberships if m.verified}
+    payload = {
+        "demand_id": demand_id, "result_id": result_id, "related": related, "person_id": actor.person_id,
+        "organisation_id": wanting if wanting in own else None,
+    }  # fmt: skip
+    enqueue(session, "enquiry.judged", payload, key=f"{row.id}:v{row.version}", now=now)
 
 
 _DONE = {

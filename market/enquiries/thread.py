@@ -56,19 +56,28 @@ def asking_people(row: Enquiry) -> set[int]:
 
 
 def owner_people(session: Session, row: Enquiry) -> set[int]:
-    """Who is told on the owner's side: whoever follows it up, else those who look after such things."""
-    if row.owner_person_id is not None:
-        return {row.owner_person_id}
-    m = t(MembershipRow).c
+    """Who is told on the owner's side: whoever of its people follows it up, else those who look after such
+    things; and the market's broker who follows it up."""
     wanted = Role.RESULTS_OFFICER if row.subject_kind == SubjectKind.RESULT.value else Role.DEMAND_OWNER
+    if row.owner_person_id is None:
+        return members_for(session, row.to_organisation_id, wanted)
+    follower = {row.owner_person_id}
+    if row.owner_person_id in members_of(session, row.to_organisation_id):
+        return follower
+    return follower | members_for(session, row.to_organisation_id, wanted)
+
+
+def members_for(session: Session, organisation_id: int, role: Role) -> set[int]:
+    """An organisation's people with a role; all of its people where nobody holds it."""
+    m = t(MembershipRow).c
     found = set(
         session.scalars(
             sa.select(m.person_id).where(
-                m.organisation_id == row.to_organisation_id, m.role == wanted.value, m.ended_at.is_(None)
+                m.organisation_id == organisation_id, m.role == role.value, m.ended_at.is_(None)
             )
         )
     )
-    return found or set(members_of(session, row.to_organisation_id))
+    return found or set(members_of(session, organisation_id))
 
 
 def mail(

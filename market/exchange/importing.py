@@ -152,6 +152,7 @@ class _Here:
     organisation_id: int
     state: str
     version: int
+    merged_into_id: int | None = None
 
 
 Progress = Callable[[int], None]
@@ -226,12 +227,15 @@ def _find_here(session: Session, kind: Kind, mapped: Iterable[_Mapped]) -> dict[
     table = content.TABLES[kind]
     c = table.c
     owner = c.id if kind is Kind.ORGANISATIONS else c.organisation_id
-    shown_columns: tuple[Any, ...] = (c.id, owner.label("owner"), c.state, c.version)
+    into = c.merged_into_id if kind is Kind.RESULTS else sa.null()
+    shown_columns: tuple[Any, ...] = (
+        c.id, owner.label("owner"), c.state, c.version, into.label("merged_into_id"),
+    )  # fmt: skip
     found: dict[tuple[str, str], _Here] = {}
     if kind is Kind.ORGANISATIONS:
         codes = [one.key[1] for one in mapped]
         for row in session.execute(sa.select(*shown_columns, c.credit_code).where(c.credit_code.in_(codes))):
-            found["", row.credit_code] = _Here(row.id, row.owner, row.state, row.version)
+            found["", row.credit_code] = _Here(row.id, row.owner, row.state, row.version, row.merged_into_id)
         return found
     by_source: dict[str, list[str]] = {}
     for one in mapped:
@@ -239,7 +243,9 @@ def _find_here(session: Session, kind: Kind, mapped: Iterable[_Mapped]) -> dict[
     for source, keys in by_source.items():
         statement = sa.select(*shown_columns, c.source_id).where(c.source == source, c.source_id.in_(keys))
         for row in session.execute(statement):
-            found[source, row.source_id] = _Here(row.id, row.owner, row.state, row.version)
+            found[source, row.source_id] = _Here(
+                row.id, row.owner, row.state, row.version, row.merged_into_id
+            )
     wanted = {
         int(one.key[1]): one.organisation_id
         for one in mapped
@@ -248,7 +254,9 @@ def _find_here(session: Session, kind: Kind, mapped: Iterable[_Mapped]) -> dict[
     statement = sa.select(*shown_columns).where(c.id.in_(sorted(wanted)), c.source_id.is_(None))
     for row in session.execute(statement) if wanted else ():
         if row.owner == wanted[row.id]:
-            found[LOCAL_SOURCE, str(row.id)] = _Here(row.id, row.owner, row.state, row.version)
+            found[LOCAL_SOURCE, str(row.id)] = _Here(
+                row.id, row.owner, row.state, row.version, row.merged_into_id
+            )
     return found
 
 
@@ -311,6 +319,8 @@ def _judge(
     """What the rules say against a valid row: steps its state forbids, what it lacks to be shown."""
     if kind is Kind.ORGANISATIONS:
         return []
+    if old is not None and old.merged_into_id is not None:
+        return [Problem(one.line, "", "merged", {"into": old.merged_into_id})]
     if old is not None and changed:
         try:
             after(old.state, Step.EDIT)

@@ -13,7 +13,7 @@ from market import audit
 from market.clock import local_date
 from market.db import Session, for_update, t
 from market.dirty import mark_dirty
-from market.errors import Conflict, InvalidInput, NotFound
+from market.errors import Conflict, InvalidInput, NotFound, WrongState
 from market.listings import rules
 from market.listings.models import ListingState
 from market.listings.rules import Step
@@ -61,6 +61,26 @@ def may_see(session: Session, actor: Actor, trade: Trade, row: Any) -> bool:
     return bool(state == OrganisationState.VERIFIED.value)
 
 
+class Merged(WrongState):
+    """The result was merged into another, which goes on for it. Params: `into`, an id."""
+
+
+def refuse_merged(row: Any) -> None:
+    """Raise Merged for a result that another goes on for."""
+    into = getattr(row, "merged_into_id", None)
+    if into is not None:
+        raise Merged(into=into)
+
+
+def locked_row(session: Session, model: type[Row], row_id: int, *, kind: str = "result") -> Row:
+    """A row as it is now, locked. Raises NotFound."""
+    statement = sa.select(model).where(t(model).c.id == row_id).execution_options(populate_existing=True)
+    row: Row | None = session.scalars(for_update(statement, session)).one_or_none()
+    if row is None:
+        raise NotFound(kind=kind)
+    return row
+
+
 def row_to_change(
     session: Session,
     actor: Actor,
@@ -71,12 +91,12 @@ def row_to_change(
     version: int | None = None,
 ) -> Row:
     """The row, locked. Raises NotFound for what the actor may not know of, NotAllowed for what they may
-    only see, Conflict (field `version`) when it is no longer at `version`."""
-    statement = sa.select(model).where(t(model).c.id == row_id).execution_options(populate_existing=True)
-    row: Any = session.scalars(for_update(statement, session)).one_or_none()
-    if row is None or not may_see(session, actor, trade, row):
+    only see, Merged, Conflict (field `version`) when it is no longer at `version`."""
+    row: Any = locked_row(session, model, row_id, kind=trade.kind)
+    if not may_see(session, actor, trade, row):
         raise NotFound(kind=trade.kind)
     require(actor, trade.edit, row.organisation_id)
+    refuse_merged(row)
     if version is not None and version != row.version:
         raise Conflict(field="version", current=row.version)
     found: Row = row

@@ -149,6 +149,8 @@ class Result(SQLModel, table=True):
     source: str = Field(default="", max_length=64)
     """Where an imported row came from; with `source_id` it is the import's key."""
     source_id: str | None = Field(default=None, max_length=128)
+    merged_into_id: int | None = columns.reference("result.id", optional=True)
+    """The result that goes on in its place, after staff found both to be one; it is withdrawn then."""
     version: int = 1
     created_by: int | None = columns.reference("person.id", optional=True, index=False)
     created_at: dt.datetime = columns.instant()

@@ -161,6 +161,7 @@ class ResultDetail:
     valid_until: dt.date | None
     source: str
     source_id: str | None
+    merged_into_id: int | None
     created_at: dt.datetime
     updated_at: dt.datetime
     contact: Contact | None
@@ -362,6 +363,20 @@ def standing(session: Session, actor: Actor, trade: Trade, model: type[Any], row
     if row is None or not lifecycle.may_see(session, actor, trade, row):
         raise NotFound(kind=trade.kind)
     return row
+
+
+def gone_to(session: Session, actor: Actor, result_id: int) -> int | None:
+    """The result that goes on for one that was merged, if the actor may see it; None otherwise. At most three
+    statements."""
+    c = t(Result).c
+    into = session.scalar(sa.select(c.merged_into_id).where(c.id == result_id))
+    if into is None:
+        return None
+    try:
+        standing(session, actor, RESULT, Result, into)
+    except NotFound:
+        return None
+    return into
 
 
 def editable(session: Session, actor: Actor, trade: Trade, model: type[Any], row_id: int) -> Any:

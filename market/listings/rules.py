@@ -7,6 +7,7 @@
                         │  └──withdraw (with a reason)──► withdrawn ◄──────────────────┘
                         └──────────────── withdrawn, expired
     concluded ──reopen (the buyer defaulted)──► published
+    published, expired, withdrawn ──merge (into another result)──► withdrawn ──separate──► published
 
 Everything but a concluded listing may be edited. Demands stand in the same states.
 """
@@ -45,6 +46,8 @@ class Step(enum.StrEnum):
     EXPIRE = "expire"
     CONCLUDE = "conclude"
     REOPEN = "reopen"
+    MERGE = "merge"
+    SEPARATE = "separate"
 
 
 _S = ListingState
@@ -56,10 +59,12 @@ STEPS: dict[Step, dict[ListingState, ListingState]] = {
     Step.EXPIRE: {_S.PUBLISHED: _S.EXPIRED},
     Step.CONCLUDE: {_S.PUBLISHED: _S.CONCLUDED},
     Step.REOPEN: {_S.CONCLUDED: _S.PUBLISHED},
+    Step.MERGE: dict.fromkeys((_S.PUBLISHED, _S.EXPIRED, _S.WITHDRAWN), _S.WITHDRAWN),
+    Step.SEPARATE: {_S.WITHDRAWN: _S.PUBLISHED},
 }
 """Step → state before → state after; what is not listed is refused."""
-OWN = frozenset({Step.EXPIRE, Step.REOPEN})
-"""Steps that the market takes by itself."""
+OWN = frozenset({Step.EXPIRE, Step.REOPEN, Step.MERGE, Step.SEPARATE})
+"""Steps that the market takes by itself or its staff on pages of their own."""
 
 
 def after(state: ListingState | str, step: Step) -> ListingState:
