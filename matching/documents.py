@@ -6,6 +6,7 @@ of verified organisations become documents; a key that yields none is to be remo
 
 import datetime as dt
 import enum
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from market.db import t
 from market.demands.models import Demand, DemandTarget
 from market.listings.models import ListingState, Result, ResultClaim, ResultIp
 from market.parties.models import Organisation, OrganisationState
+
+_BETWEEN_NAMES = re.compile(r"[\s,，、;；。]+")
 
 CHUNK = 400
 """Rows read per statement, well below SQLite's limit of bound parameters."""
@@ -57,8 +60,8 @@ class Document:
     """What is known of a listing when it is searched for or compared.
 
     `trl` is the readiness a result has, or the lowest that would help a demand. Prices are fen: what a
-    result asks, or a demand's budget; both None means negotiable. `names` can be searched for and are
-    not compared (owner, inventors). `version` tells two texts of one row apart.
+    result asks, or a demand's budget; both None means negotiable. `names` (the owner's) and `inventors`
+    (a demand: its experts) can be searched for and are not compared. `version` tells two texts of one row apart.
     """
 
     key: Key
@@ -66,6 +69,7 @@ class Document:
     text: str = ""
     keywords: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    inventors: tuple[str, ...] = ()
     industry: str = ""
     ipc: tuple[str, ...] = ()
     trl: int | None = None
@@ -78,6 +82,7 @@ class Document:
     owner_kind: str = ""
     numbers: tuple[str, ...] = ()
     published_at: dt.datetime | None = None
+    updated_at: dt.datetime | None = None
     version: int = 1
 
     @property
@@ -160,6 +165,7 @@ def _results(session: Session, ids: Sequence[int]) -> Iterator[Document]:
             r.price_high_fen,
             r.inventors,
             r.published_at,
+            r.updated_at,
             r.version,
             r.organisation_id,
             *_OWNER,
@@ -189,7 +195,8 @@ def _results(session: Session, ids: Sequence[int]) -> Iterator[Document]:
                 row.title_en,
             ),
             keywords=_strings(row.keywords),
-            names=(*_names(row), *_strings(row.inventors)),
+            names=_names(row),
+            inventors=_strings(row.inventors),
             industry=row.industry_code,
             ipc=_strings(row.ipc),
             trl=row.trl,
@@ -202,6 +209,7 @@ def _results(session: Session, ids: Sequence[int]) -> Iterator[Document]:
             owner_kind=row.owner_kind,
             numbers=(*(number for number, _ in owned if number), row.credit_code),
             published_at=row.published_at,
+            updated_at=row.updated_at,
             version=row.version,
         )
 
@@ -225,6 +233,7 @@ def _demands(session: Session, ids: Sequence[int]) -> Iterator[Document]:
             d.budget_high_fen,
             d.experts,
             d.published_at,
+            d.updated_at,
             d.version,
             d.organisation_id,
             *_OWNER,
@@ -249,7 +258,8 @@ def _demands(session: Session, ids: Sequence[int]) -> Iterator[Document]:
                 row.title_en,
             ),
             keywords=_strings(row.keywords),
-            names=(*_names(row), row.experts),
+            names=_names(row),
+            inventors=tuple(name for name in _BETWEEN_NAMES.split(row.experts or "") if name),
             industry=row.industry_code,
             ipc=_strings(row.ipc),
             trl=row.wanted_trl,
@@ -262,6 +272,7 @@ def _demands(session: Session, ids: Sequence[int]) -> Iterator[Document]:
             owner_kind=row.owner_kind,
             numbers=(row.credit_code,),
             published_at=row.published_at,
+            updated_at=row.updated_at,
             version=row.version,
         )
 

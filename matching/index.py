@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from market.money import FEN_PER_WAN
 from matching.documents import Document, Key
+from matching.query import Query
 
 DEEPEST = 1000
 """How many hits can be paged through; the total is still exact."""
@@ -27,7 +29,13 @@ class Sort(StrEnum):
 
 
 class Facet(StrEnum):
-    """What can be counted and narrowed down."""
+    """What can be counted and narrowed down.
+
+    REGION counts division codes without trailing pairs of zeros, each level its own value (`33`, `3310`,
+    `331081`); circles around the market's own place are read from those counts (`circle_counts`). YEAR is the
+    calendar year of publication in Shanghai. PRICE counts the names of `PRICE_BANDS` (an entry counts in
+    every band that its own range touches).
+    """
 
     KIND = "kind"
     INDUSTRY = "industry"
@@ -35,13 +43,49 @@ class Facet(StrEnum):
     MODE = "mode"
     REGION = "region"
     OWNER_KIND = "owner_kind"
+    YEAR = "year"
+    PRICE = "price"
+
+
+PRICE_BANDS: Mapping[str, tuple[int | None, int | None]] = {
+    "0-10": (0, 10 * FEN_PER_WAN),
+    "10-50": (10 * FEN_PER_WAN, 50 * FEN_PER_WAN),
+    "50-100": (50 * FEN_PER_WAN, 100 * FEN_PER_WAN),
+    "100-500": (100 * FEN_PER_WAN, 500 * FEN_PER_WAN),
+    "500-": (500 * FEN_PER_WAN, None),
+}
+"""Bands of price by name (万元, as in the address): `price_from` and `price_to` (fen) that narrow to them."""
+
+
+def price_bands(low: int, high: int) -> list[str]:
+    """Names of the bands that a range of prices (fen) touches, as Facet.PRICE counts it."""
+    return [
+        band
+        for band, (start, end) in PRICE_BANDS.items()
+        if high >= (start or 0) and (end is None or low <= end)
+    ]
+
+
+class Circle(StrEnum):
+    """How near an owner is to the market's own place; each but OUTSIDE holds the one before."""
+
+    CITY = "city"
+    """本市: the same county-level division"""
+    PREFECTURE = "prefecture"
+    PROVINCE = "province"
+    OUTSIDE = "outside"
+    """Another province"""
 
 
 class IndexState(StrEnum):
-    """READY answers from a complete index; BUILDING has none yet (absent, damaged or of an older schema)."""
+    """READY answers from a complete index; BUILDING has none yet (absent, damaged or of an older schema).
+
+    STALE: the engine is out of reach, and answers come from the last known index, which may lag behind.
+    """
 
     READY = "ready"
     BUILDING = "building"
+    STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +94,8 @@ class Filters:
 
     `price_from`/`price_to` are fen, inclusive: an entry passes if its own range
     of price (a demand: of budget) overlaps; one without a price never does. `region` is a division code
-    and includes its subdivisions (`3310` holds `331081`).
+    and includes its subdivisions (`3310` holds `331081`); `outside` is one too, and passes what has a place
+    that is not in it. Either narrows as Facet.REGION, `price_from`/`price_to` as Facet.PRICE.
     """
 
     kinds: frozenset[str] = frozenset()
@@ -61,6 +106,39 @@ class Filters:
     price_from: int | None = None
     price_to: int | None = None
     region: str | None = None
+    years: frozenset[int] = frozenset()
+    outside: str | None = None
+
+
+def region_stem(code: str) -> str:
+    """`331000` is written for all of `3310`: trailing pairs of zeros say nothing."""
+    while len(code) > 2 and code.endswith("00"):
+        code = code[:-2]
+    return code
+
+
+def circle_codes(home: str) -> dict[Circle, str]:
+    """The division that bounds each circle around a division code: nearest first, OUTSIDE by the province.
+
+    A home that is itself a prefecture or province has no smaller circles.
+    """
+    stem = region_stem(home)
+    circles = {
+        circle: stem[:length]
+        for circle, length in ((Circle.CITY, 6), (Circle.PREFECTURE, 4), (Circle.PROVINCE, 2))
+        if len(stem) >= length
+    }
+    return circles | {Circle.OUTSIDE: stem[:2]} if circles else {}
+
+
+def circle_counts(regions: Mapping[str, int], home: str) -> dict[Circle, int]:
+    """The counts of Facet.REGION as circles around `home`. Narrow to one by `Filters.region` (OUTSIDE:
+    `Filters.outside`) with its code of `circle_codes`."""
+    counts = {circle: regions.get(code, 0) for circle, code in circle_codes(home).items()}
+    if Circle.OUTSIDE in counts:
+        provinces = sum(count for code, count in regions.items() if len(code) == 2)
+        counts[Circle.OUTSIDE] = provinces - counts[Circle.PROVINCE]
+    return counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +151,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """An answer: this page's hits, how many match in all, counts by facet and the terms searched for.
+    """An answer: this page's hits, how many match in all, counts by facet and the terms to mark in what is
+    shown (`text.highlight`; synonyms of what was typed among them, phrases whole).
 
     A facet's counts ignore that facet's own filter, so that they say what choosing another value would give.
     """
@@ -83,7 +162,32 @@ class Hits:
     facets: Mapping[Facet, Mapping[str, int]] = field(default_factory=dict)
     terms: tuple[str, ...] = ()
     relaxed: bool = False
-    """True if nothing held enough of the words, and what is shown holds only some of them."""
+    """True if nothing held enough of the words, or none of the phrases beside them (`Query.loosened`), and what
+    is shown holds only some of them."""
+    suggestion: str = ""
+    """Only if nothing was found, or nothing but entries with some of the words (`relaxed`), and it was not for
+    phrases: the query spelt otherwise, as it would be typed, which finds something."""
+
+
+class SuggestionKind(StrEnum):
+    """What a suggestion is, and so what choosing it leads to."""
+
+    ORGANISATION = "organisation"
+    """Leads to the organisation `owner_id`, or to what it lists."""
+    KEYWORD = "keyword"
+    """Leads to the search for `text`."""
+    TITLE = "title"
+    """Leads to the entry `key`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One way on for somebody who is still typing. `text` is shown as it is written in the listing."""
+
+    kind: SuggestionKind
+    text: str
+    key: Key | None = None
+    owner_id: int | None = None
 
 
 @runtime_checkable
@@ -153,7 +257,7 @@ class SearchIndex(Protocol):
 
     def search(
         self,
-        words: str = "",
+        query: Query | str = "",
         filters: Filters = Filters(),
         *,
         sort: Sort = Sort.RELEVANCE,
@@ -161,7 +265,31 @@ class SearchIndex(Protocol):
         limit: int = 20,
         facets: Sequence[Facet] = (),
     ) -> Hits:
-        """Find. Without words everything that passes the filters matches (newest first)."""
+        """Find. A text is read by `matching.query.parse`. Traditional characters find simplified ones and the
+        other way round, each word finds its synonyms, pinyin and initials find organisations and persons.
+
+        Every clause of the query must hold, and of its plain words two (or the only one), or one of its codes;
+        if nothing does, its phrases are words, and if nothing holds two, one is enough (`relaxed`). An engine may leave very common words out and let one
+        very rare word do. Without words everything that passes the clauses and the filters matches (newest
+        first).
+        """
+        ...
+
+    def suggest(self, prefix: str, limit: int = 8) -> list[Suggestion]:
+        """What somebody who has typed `prefix` may be after: organisations by the beginning of their name (or
+        of what follows the place in it), of its pinyin or initials; keywords and titles by how they begin or
+        by what they contain. Best first, no text twice; empty for less than a character
+        or two Latin letters."""
+        ...
+
+    def set_synonyms(self, groups: Iterable[Sequence[str]]) -> None:
+        """From now on the words of a group find each other, and only those of these groups do. Durable, needs
+        no built index, and reaches every process within a second; the stamp moves. Raises RuntimeError if
+        this process may not change the index."""
+        ...
+
+    def synonyms(self) -> tuple[tuple[str, ...], ...]:
+        """The groups in force, as they were given."""
         ...
 
     def candidates(self, title: str, text: str, kind: str, limit: int = 200) -> list[Hit]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from market.db import Database
 from market.dirty import Mark, clear_marks, read_marks
-from matching import documents
+from matching import documents, synonyms
 from matching.documents import Key, Kind
 from matching.index import IndexState, Rebuild, SearchIndex
 
@@ -43,14 +43,26 @@ def drain(db: Database, index: SearchIndex, limit: int = BATCH) -> int:
         marks = read_marks(session, limit)
         if not marks:
             return 0
+        groups = synonyms.groups(session) if any(mark.kind == synonyms.MARK for mark in marks) else None
         owners = [mark.row_id for mark in marks if mark.kind == ORGANISATION]
         keys = {Key(Kind(mark.kind), mark.row_id) for mark in marks if mark.kind in _KINDS}
         if owners:
             keys.update(documents.keys_of_owner(session, owners))
         found = documents.load(session, keys)
-    index.apply(found.values(), keys - found.keys())
+    if groups is not None:
+        index.set_synonyms(groups)
+    if keys:
+        index.apply(found.values(), keys - found.keys())
     _clear(db, marks)
     return len(marks)
+
+
+def match_synonyms(db: Database, index: SearchIndex) -> None:
+    """Give the index the groups of the rows if it has others: a new folder, or a database put back."""
+    with db.read() as session:
+        groups = synonyms.groups(session)
+    if groups != index.synonyms():
+        index.set_synonyms(groups)
 
 
 def _clear(db: Database, marks: list[Mark]) -> None:
@@ -58,12 +70,16 @@ def _clear(db: Database, marks: list[Mark]) -> None:
         clear_marks(session, marks)
 
 
-def reindex(db: Database, index: SearchIndex, progress: Progress | None = None) -> int:
+def reindex(
+    db: Database, index: SearchIndex, progress: Progress | None = None, *, draining: bool = True
+) -> int:
     """Build a new index from every published row beside the old one, then swap. Returns the rows indexed.
 
-    Edits made meanwhile reach both: the dirty set is drained between two steps of the reading.
+    Edits made meanwhile reach both: the dirty set is drained between two steps of the reading. Without
+    `draining` the marks are left alone, for they are another index's.
     """
     done = 0
+    match_synonyms(db, index)
     with db.read() as session:
         total = sum(documents.published_count(session, kind) for kind in Kind)
     with index.rebuild() as beside:
@@ -71,7 +87,7 @@ def reindex(db: Database, index: SearchIndex, progress: Progress | None = None) 
             done += _copy(db, beside, chunk)
             if progress is not None:
                 progress(done, total)
-            if index.state is IndexState.READY:
+            if draining and index.state is IndexState.READY:
                 drain(db, index)
     return done
 
@@ -95,6 +111,18 @@ def _copy(db: Database, beside: Rebuild, keys: list[Key]) -> int:
     return len(found)
 
 
+def await_rebuild(index: SearchIndex, stop: threading.Event, told: Callable[[int], None]) -> bool:
+    """Ask the process that may change the index to build it anew, and wait until searches here are answered
+    from the new one. Tells the number of entries now and then; False if told to stop before."""
+    before = index.generation
+    index.request_rebuild()
+    while index.generation <= before:
+        told(index.count())
+        if stop.wait(INTERVAL_SECONDS):
+            return False
+    return True
+
+
 @dataclass(frozen=True)
 class Health:
     """What an operator wants to know."""
@@ -113,6 +141,7 @@ class Indexer:
         self._db = db
         self._index = index
         self._writing = False
+        self._matched = False
         self._last_error = ""
 
     def health(self) -> Health:
@@ -128,7 +157,11 @@ class Indexer:
         """
         self._writing = self._index.acquire()
         if not self._writing:
+            self._matched = False
             return 0
+        if not self._matched:
+            match_synonyms(self._db, self._index)
+            self._matched = True
         if self._index.state is IndexState.BUILDING or self._index.rebuild_requested():
             done = reindex(self._db, self._index)
             log.info("index rebuilt", extra={"rows": done, "generation": self._index.generation})
@@ -143,7 +176,9 @@ class Indexer:
                 self._last_error = ""
                 rest = 0.0 if done >= BATCH else INTERVAL_SECONDS if self._writing else RETRY_SECONDS
             except Exception as error:
-                log.exception("indexing failed")
+                if repr(error) != self._last_error:
+                    # Once for each trouble: a server that is away for a day must not fill the log.
+                    log.exception("indexing failed")
                 self._last_error = repr(error)
                 rest = RETRY_SECONDS
             stop.wait(rest)

@@ -6,6 +6,7 @@ Layout of the directory:
     generation-000007/   one tantivy index
     lock                 held (flock) by the one process that may change anything here
     rebuild-wanted       its presence asks that process for a rebuild
+    synonyms.json        the groups in force; replaced by an atomic rename
 
 Other processes on the machine read the same files and follow CURRENT. A directory that is absent,
 damaged or of another schema makes the state BUILDING: searches answer nothing and the indexer
@@ -16,22 +17,29 @@ Threads: searches from any thread; changes from one thread at a time (guarded by
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 import tantivy
 from tantivy import Query
 
-from matching import tantivy_queries
+from matching import spelling, tantivy_queries, tantivy_search, tantivy_words
 from matching.documents import Document, Key
-from matching.index import Facet, Filters, Hit, Hits, IndexState, Rarity, Sort
-from matching.tantivy_queries import FINGERPRINT, SCHEMA, entry
+from matching.index import Facet, Filters, Hit, Hits, IndexState, Rarity, Sort, Suggestion
+from matching.query import Query as Asked
+from matching.query import parse
+from matching.synonyms import Groups, Thesaurus
+from matching.tantivy_schema import FINGERPRINT, SCHEMA, entry
+from matching.tantivy_words import Vocabulary, nearly_same
 
 _HEAP = 48_000_000
 _FOLLOW_SECONDS = 0.5
@@ -59,10 +67,11 @@ class _Generation:
             "terms", tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
         )
         self.index.config_reader("manual")
-        self.index.reload()
         self._writer: tantivy.IndexWriter | None = None
         self.changes = 0
         """Grows whenever what is found may have changed."""
+        self._seen: tuple[int, ...] = ()
+        self.reload()
 
     @property
     def writer(self) -> tantivy.IndexWriter:
@@ -83,8 +92,14 @@ class _Generation:
         self.reload()
 
     def reload(self) -> None:
+        self._seen = _state_of(self.path / "meta.json") if self.path else ()
         self.index.reload()
         self.changes += 1
+
+    def reload_if_changed(self) -> None:
+        """Every commit, of whichever process, replaces the file that names the index's segments."""
+        if self.path is None or _state_of(self.path / "meta.json") != self._seen:
+            self.reload()
 
     def close(self) -> None:
         if self._writer is not None:
@@ -92,6 +107,15 @@ class _Generation:
             writer, self._writer = self._writer, None
             writer.rollback()
             writer.wait_merging_threads()
+
+
+def _state_of(path: Path) -> tuple[int, ...]:
+    """Another value for another file in the same place; empty if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 class _Rarity:
@@ -110,10 +134,8 @@ class _Rarity:
         return int(self._searcher.doc_freq("body", word))
 
     def still_good(self, searcher: tantivy.Searcher, generation: int) -> bool:
-        """Whether these counts are near enough to another searcher's: same generation, size within 2 %."""
-        return (
-            generation == self._generation and abs(searcher.num_docs - self.documents) * 50 <= self.documents
-        )
+        """Whether these counts are near enough to another searcher's."""
+        return generation == self._generation and nearly_same(searcher, self.documents)
 
 
 class TantivyIndex:
@@ -128,7 +150,12 @@ class TantivyIndex:
         self._wanted = False
         self._followed = 0.0
         self._rarity: _Rarity | None = None
+        self._vocabulary: Vocabulary | None = None
         self._seen: str | None = None
+        self._synonyms: Groups = ()
+        self._thesaurus = Thesaurus()
+        self._synonyms_seen: tuple[int, ...] = ()
+        self._synonyms_changes = 0
         if self._root is not None:
             self._root.mkdir(parents=True, exist_ok=True)
             self._follow(force=True)
@@ -148,9 +175,9 @@ class TantivyIndex:
 
     @property
     def stamp(self) -> tuple[int, int]:
-        """Generation and its changes. In a process that only reads it moves on with every look."""
+        """Generation, and its changes with those of the synonyms."""
         live = self._current()
-        return (0, 0) if live is None else (live.number, live.changes)
+        return (0, 0) if live is None else (live.number, live.changes + self._synonyms_changes)
 
     def acquire(self) -> bool:
         """Take the directory's lock, which the system frees when the process ends however it ends."""
@@ -190,8 +217,8 @@ class TantivyIndex:
             return
         searcher = live.index.searcher()
         if searcher.num_docs:
-            for _, address in searcher.search(Query.all_query(), searcher.num_docs, count=False).hits:
-                yield Key.parse(searcher.doc(address)["key"][0])
+            found = searcher.search(Query.all_query(), searcher.num_docs, count=False).hits
+            yield from tantivy_queries.keys_of(searcher, [address for _, address in found])
 
     def close(self) -> None:
         """Finish merges, drop the lock."""
@@ -258,15 +285,40 @@ class TantivyIndex:
                 old.close()
             self._sweep()
 
+    def set_synonyms(self, groups: Iterable[Sequence[str]]) -> None:
+        """Written beside the generations, where readers look for it as they look for commits."""
+        given = tuple(tuple(group) for group in groups)
+        with self._changing:
+            if not self.acquire():
+                raise RuntimeError("another process may change this index")
+            if self._root is not None:
+                self._replace("synonyms.json", json.dumps(given, ensure_ascii=False))
+                self._synonyms_seen = _state_of(self._root / "synonyms.json")
+            self._take_synonyms(given)
+
+    def synonyms(self) -> Groups:
+        """As given, by whichever process."""
+        self._follow()
+        return self._synonyms
+
+    def _take_synonyms(self, groups: Groups) -> None:
+        self._synonyms, self._thesaurus = groups, Thesaurus(groups)
+        self._synonyms_changes += 1
+
+    def _replace(self, name: str, content: str) -> None:
+        """Durably put a small file in place of another, which is there whole at any moment."""
+        assert self._root is not None
+        draft = self._root / f"{name}.new"
+        with draft.open("w", encoding="utf-8") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        draft.replace(self._root / name)
+
     def _publish(self, built: _Generation) -> None:
         if self._root is None or built.path is None:
             return
-        draft = self._root / "CURRENT.new"
-        with draft.open("w") as handle:
-            handle.write(built.path.name)
-            handle.flush()
-            os.fsync(handle.fileno())
-        draft.replace(self._root / "CURRENT")
+        self._replace("CURRENT", built.path.name)
         self._seen = built.path.name
 
     def _sweep(self) -> None:
@@ -298,6 +350,7 @@ class TantivyIndex:
             return
         with self._changing:
             self._followed = now
+            self._follow_synonyms()
             try:
                 name = (self._root / "CURRENT").read_text().strip()
             except OSError:
@@ -311,11 +364,24 @@ class TantivyIndex:
                     self._live = _Generation(int(match.group(1)), self._root / name, create=False)
                     self._seen = name
                 else:
-                    self._live.reload()
+                    self._live.reload_if_changed()
             except (OSError, ValueError):
                 # Damaged, of an older schema, or swept away between the two reads: not ours to mend here.
                 # The state says so, and whoever may write rebuilds.
                 self._live, self._seen = None, None
+
+    def _follow_synonyms(self) -> None:
+        assert self._root is not None
+        state = _state_of(self._root / "synonyms.json")
+        if state == self._synonyms_seen:
+            return
+        try:
+            read = json.loads((self._root / "synonyms.json").read_text(encoding="utf-8"))
+            self._take_synonyms(tuple(tuple(map(str, group)) for group in read))
+        except (OSError, ValueError, TypeError):
+            # Gone or damaged: searched without, and whoever may write puts the rows' groups there again.
+            self._take_synonyms(())
+        self._synonyms_seen = state
 
     # -- questions --------------------------------------------------------------------------------
 
@@ -331,7 +397,7 @@ class TantivyIndex:
 
     def search(
         self,
-        words: str = "",
+        query: Asked | str = "",
         filters: Filters = Filters(),
         *,
         sort: Sort = Sort.RELEVANCE,
@@ -343,9 +409,27 @@ class TantivyIndex:
         live = self._current()
         if live is None:
             return Hits(facets={facet: {} for facet in facets})
-        return tantivy_queries.search(
-            live.index.searcher(), words, filters, sort=sort, offset=offset, limit=limit, facets=facets
+        asked = parse(query) if isinstance(query, str) else query
+        searcher, thesaurus = live.index.searcher(), self._thesaurus
+        hits = tantivy_search.search(
+            searcher, asked, filters, thesaurus, sort=sort, offset=offset, limit=limit, facets=facets
         )
+        if asked.words and not asked.loosened and (not hits.total or hits.relaxed):
+            finds = partial(tantivy_search.matches, searcher, filters=filters, thesaurus=thesaurus)
+            hits = replace(hits, suggestion=spelling.other_query(asked, self._words(live), finds))
+        return hits
+
+    def _words(self, live: _Generation) -> Vocabulary:
+        """What other spellings are made of; of a searcher as near as that of `rarity`."""
+        known, searcher = self._vocabulary, live.index.searcher()
+        if known is None or not known.still_good(searcher, live.number):
+            known = self._vocabulary = Vocabulary(searcher, live.number)
+        return known
+
+    def suggest(self, prefix: str, limit: int = 8) -> list[Suggestion]:
+        """From the dictionary of terms, so as fresh as what is found."""
+        live = self._current()
+        return [] if live is None else tantivy_words.suggest(live.index.searcher(), prefix, limit)
 
     def candidates(self, title: str, text_: str, kind: str, limit: int = 200) -> list[Hit]:
         """`limit` by the grams of titles and half as many by words over everything, taken in turns.

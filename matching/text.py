@@ -1,4 +1,4 @@
-"""Chinese and Latin text as terms: folding, words, character grams, and marking of matched spans.
+"""Chinese and Latin text as terms: folding, words, character grams, phrases, and marking of matched spans.
 
 Two analyses are used, because they won different jobs when measured on judged pairs and known items:
 words (search-mode segmentation) together with character bigrams for search, and character 1- to 3-grams
@@ -11,18 +11,24 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import opencc
 import rjieba
 
-ANALYSIS_VERSION = 1
+ANALYSIS_VERSION = 2
 """Part of the index's schema: raise it whenever terms come out differently, and the index is rebuilt."""
 
 LONGEST_TERM = 48
 """Characters; longer runs (hashes, encoded blobs) are not words anybody searches for."""
 
+BREAK = "¶"
+"""Stands in `adjacent` for punctuation, so that no phrase reaches across it."""
+
 _HAN = "㐀-䶿一-鿿豈-﫿\U00020000-\U0002fa1f々〇"
 _HAN_RUN = re.compile(f"[{_HAN}]+")
 _KEPT = re.compile(f"[{_HAN}]+|[^\\W_]+(?:[-.+#/][^\\W_]+)*[+#]*")
 _WORDLIKE = re.compile(r"[^\W_]")
+_DIGIT = re.compile(r"\d")
+_SIDE_BY_SIDE = re.compile(f"(?P<unit>[{_HAN}]|[^\\W_{_HAN}]+(?:[-.+#/][^\\W_{_HAN}]+)*[+#]*)|[^\\s]")
 
 _STOPPED = (
     "的 了 和 与 及 或 在 对 是 为 等 中 其 以 之 于 由 从 并 且 而 也 都 就 被 把 将 向 该 此 各 个 种 一种 一个 "
@@ -33,18 +39,26 @@ _STOPPED = (
 STOP_WORDS = frozenset(_STOPPED.split())
 
 
+_simplified = opencc.OpenCC("t2s").convert
+
+
 def fold(text: str) -> str:
-    """One spelling for one thing: full-width to half-width, compatibility forms, lower case."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    """One spelling for one thing: full-width to half-width, compatibility forms, lower case, traditional
+    characters to simplified ones (by phrase: 乾燥 is 干燥, 乾坤 stays)."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return folded if folded.isascii() else _simplified(folded)
 
 
 def words(text: str) -> list[str]:
     """Search-mode words of the text in reading order, without punctuation and stop words; repeats are kept."""
     found: list[str] = []
     for word in rjieba.cut_for_search(fold(text)):
-        if word in STOP_WORDS or len(word) > LONGEST_TERM or not _WORDLIKE.search(word):
+        if word in STOP_WORDS or len(word) > LONGEST_TERM:
             continue
-        found.append("".join(word.split()))
+        if word.isalnum():
+            found.append(word)
+        elif _WORDLIKE.search(word):
+            found.append("".join(word.split()))
     return found
 
 
@@ -75,6 +89,26 @@ def grams(text: str, longest: int = 3) -> list[str]:
     return found
 
 
+def is_wordlike(text: str) -> bool:
+    """True if anything in it can be searched for: a letter, a character or a digit."""
+    return _WORDLIKE.search(text) is not None
+
+
+def adjacent(text: str) -> list[str]:
+    """What stands side by side, for finding phrases: each Han character and each Latin word for itself, and a
+    `BREAK` wherever punctuation parts them. Blanks part nothing: `PM 电机` is `PM电机`."""
+    found: list[str] = []
+    for piece in _SIDE_BY_SIDE.finditer(fold(text)):
+        unit = piece[0]
+        if piece.lastgroup == "unit" and len(unit) <= LONGEST_TERM:
+            found.append(unit)
+        elif found and found[-1] != BREAK:
+            found.append(BREAK)
+    if found and found[-1] == BREAK:
+        found.pop()
+    return found
+
+
 def code_key(text: str) -> str:
     """A number of any register in one spelling: `ZL 2007 1 0308494.X` and `CN200710308494X` meet.
 
@@ -92,10 +126,19 @@ def code_keys(text: str) -> tuple[str, ...]:
     return (key,) if key else ()
 
 
+def ipc_keys(symbol: str) -> tuple[str, ...]:
+    """Keys under which a classification symbol is found, widest first: class, subclass, main group, itself
+    (`F04D 29/42`: F04, F04D, F04D29, F04D2942)."""
+    key, group = code_key(symbol), code_key(symbol.partition("/")[0])
+    return tuple(dict.fromkeys(level for level in (key[:3], key[:4], group, key) if len(level) > 2))
+
+
 def looks_like_code(text: str) -> bool:
     """True for what may be a patent number, a credit code or an IPC symbol rather than a word."""
+    if not _DIGIT.search(text):
+        return False
     key = code_key(text)
-    return 4 <= len(key) <= 40 and key.isascii() and any(c.isdigit() for c in key)
+    return 3 <= len(key) <= 40 and key.isascii() and any(c.isdigit() for c in key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +149,10 @@ class Segment:
     matched: bool
 
 
-_fold_character = functools.lru_cache(16_384)(fold)
-"""Marking words folds character by character; a language has few thousand."""
+@functools.lru_cache(16_384)
+def _lowered(char: str) -> str:
+    """Marking words folds character by character; a language has few thousand."""
+    return unicodedata.normalize("NFKC", char).casefold()
 
 
 def _folded_with_origin(text: str) -> tuple[str, list[int]]:
@@ -115,10 +160,20 @@ def _folded_with_origin(text: str) -> tuple[str, list[int]]:
     parts: list[str] = []
     origin: list[int] = []
     for place, char in enumerate(text):
-        folded = _fold_character(char)
-        parts.append(folded)
-        origin.extend([place] * len(folded))
-    return "".join(parts), origin
+        lowered = _lowered(char)
+        parts.append(lowered)
+        origin.extend([place] * len(lowered))
+    lowered = "".join(parts)
+    folded = lowered if lowered.isascii() else _simplified(lowered)
+    if len(folded) != len(lowered):
+        # A phrase that got shorter or longer: what moved cannot be told, so single characters have to do.
+        folded = "".join(map(_simplified_character, lowered))
+    return folded, origin
+
+
+@functools.lru_cache(16_384)
+def _simplified_character(char: str) -> str:
+    return _simplified(char)[:1] or char
 
 
 def _spans(text: str, wanted: Iterable[str]) -> list[tuple[int, int]]:
@@ -129,7 +184,7 @@ def _spans(text: str, wanted: Iterable[str]) -> list[tuple[int, int]]:
         start = folded.find(term)
         while start >= 0:
             end = start + len(term)
-            if not _cuts_a_word(folded, start, end):
+            if not cuts_a_word(folded, start, end):
                 for place in range(origin[start], origin[end - 1] + 1):
                     marked[place] = True
             start = folded.find(term, start + 1)
@@ -144,7 +199,7 @@ def _spans(text: str, wanted: Iterable[str]) -> list[tuple[int, int]]:
     return spans
 
 
-def _cuts_a_word(folded: str, start: int, end: int) -> bool:
+def cuts_a_word(folded: str, start: int, end: int) -> bool:
     """True if the span starts or ends inside a Latin word: `art` must not be marked in `smart`."""
 
     def latin(char: str) -> bool:

@@ -7,13 +7,27 @@ from pathlib import Path
 import pytest
 
 from market.clock import UTC
+from matching import query
 from matching.documents import Document, Key, Kind
-from matching.index import Facet, Filters, IndexState, SearchIndex, Sort
+from matching.index import (
+    Circle,
+    Facet,
+    Filters,
+    IndexState,
+    SearchIndex,
+    Sort,
+    SuggestionKind,
+    circle_codes,
+    circle_counts,
+)
 from matching.tantivy_index import TantivyIndex
+from tests.meilisearch_setup import throwaway, throwaway_with_spare
 
 INDEXES: dict[str, Callable[[Path], SearchIndex]] = {
     "memory": lambda folder: TantivyIndex(None),
     "files": lambda folder: TantivyIndex(folder / "index"),
+    "meilisearch": throwaway,
+    "spared": throwaway_with_spare,
 }
 
 
@@ -49,7 +63,9 @@ DOCUMENTS = [
         region="330106",
         owner_kind="university",
         owner_name="浙江某大学",
-        names=("浙江某大学", "王工程师"),
+        owner_id=11,
+        names=("浙江某大学", "Zhejiang University of Something"),
+        inventors=("王工程师",),
         numbers=("200710308494.X",),
         ipc=("F04D 29/42",),
         published_at=day(1),
@@ -65,6 +81,10 @@ DOCUMENTS = [
         price_high=900,
         region="331081",
         owner_kind="firm",
+        owner_name="温岭市大溪泵业有限公司",
+        owner_id=12,
+        names=("温岭市大溪泵业有限公司",),
+        keywords=("热误差补偿", "主轴"),
         published_at=day(2),
     ),
     result(
@@ -170,7 +190,8 @@ class TestSearch:
         assert ids(index, "王工程师") == [1]
 
     def test_a_single_character(self, index: SearchIndex) -> None:
-        assert set(ids(index, "泵")) == {1, 4}
+        assert set(ids(index, "泵")) == {1, 2, 3, 4}
+        assert ids(index, "轴") == [2]
 
     def test_spelling_does_not_matter(self, index: SearchIndex) -> None:
         index.apply([result(5, "PLC 控制柜")])
@@ -206,6 +227,199 @@ class TestSearch:
         assert "离心泵" in index.search("离心泵").terms
 
 
+class TestQueryLanguage:
+    @pytest.mark.parametrize(
+        ("typed", "expected"),
+        [
+            ('"离心泵"', {1, 4}),
+            ("“节能离心”", {1}),
+            ("「节能离心」", {1}),
+            ('"节能泵"', set()),
+            ('"离心泵效"', {4}),
+            ('"叶轮结构降低"', set()),  # no phrase reaches across punctuation
+            ('"叶轮结构，降低"', {1}),
+            ('"泵 一种"', set()),  # nor from the title into the text
+            ("离心泵 -效率", {1}),
+            ("离心泵 －效率", {1}),
+            ('-"离心泵"', {2, 3}),
+            ("-泵 -主轴", set()),
+            ("title:泵", {1, 4}),
+            ("标题：电机", {3}),
+            ("title:变频", set()),
+            ('title:"主轴温升"', {2}),
+            ("-title:泵 泵", {2, 3}),
+            ("单位:大溪泵业", {2}),
+            ("owner:zjmdx", {1}),
+            ("owner:university", {1}),
+            ("-owner:浙江某大学 离心泵", {4}),
+            ("number:ZL200710308494.X", {1}),
+            ("号:叶轮", set()),
+            ("ipc:F04", {1}),
+            ("ipc:F04D29", {1}),
+            ("分类号:F04D29/42", {1}),
+            ("ipc:F04D30", set()),
+            ("发明人:王工程师", {1}),
+            ("inventor:叶轮", set()),
+            ("inventor:wanggongchengshi", {1}),
+        ],
+    )
+    def test_clauses(self, index: SearchIndex, typed: str, expected: set[int]) -> None:
+        assert set(ids(index, typed)) == expected
+        assert index.search(typed).total == len(expected)
+        assert set(ids(index, typed, sort=Sort.NEWEST)) == expected
+
+    def test_a_query_already_read_is_the_same(self, index: SearchIndex) -> None:
+        typed = '离心泵 -效率 "节能"'
+        assert index.search(query.parse(typed)) == index.search(typed)
+
+    def test_clauses_go_with_filters_facets_and_orders(self, index: SearchIndex) -> None:
+        narrowed = Filters(kinds=frozenset({"result"}))
+        answer = index.search('"离心泵"', narrowed, facets=[Facet.KIND, Facet.REGION])
+        assert [hit.key.id for hit in answer.hits] == [1]
+        assert answer.facets[Facet.KIND] == {"result": 1, "demand": 1}
+        assert answer.facets[Facet.REGION] == {"33": 1, "3301": 1, "330106": 1}
+        assert ids(index, "-主轴", sort=Sort.PRICE_DOWN) == [1, 4, 3]
+
+    @pytest.mark.parametrize(
+        "typed", ['"', "“", "-", "title:", "号：", 'title:"', "- -", '"" “”', "-：", "title:-泵", "-title:-"]
+    )
+    def test_what_means_nothing_is_taken_as_words(self, index: SearchIndex, typed: str) -> None:
+        index.search(typed, facets=list(Facet))
+        assert ids(index, f"{typed} 离心泵", sort=Sort.NEWEST)[-1:] == [1]
+
+    def test_a_pasted_title_with_quotation_marks_is_found_by_its_words(self, index: SearchIndex) -> None:
+        answer = index.search("高效“离心式”泵的设计")
+        assert answer.hits[0].key.id == 1
+        assert answer.relaxed
+        assert index.search("“离心式”").total == 0
+
+    def test_a_phrase_is_told_for_marking(self, index: SearchIndex) -> None:
+        assert "节能离心泵" in index.search('"节能离心泵"').terms
+        assert index.search("-节能").terms == ()
+
+
+class TestSpellings:
+    def test_traditional_characters(self, index: SearchIndex) -> None:
+        assert set(ids(index, "離心泵")) == {1, 4}
+        assert ids(index, '"溫升補償"') == [2]
+        index.apply([result(6, "乾燥機餘熱回收")])
+        assert ids(index, "干燥机余热") == [6]
+
+    def test_pinyin_of_an_organisation(self, index: SearchIndex) -> None:
+        assert ids(index, "zjmdx") == ids(index, "zhejiangmoudaxue") == [1]
+        assert ids(index, "dxby") == ids(index, "daxibengye") == [2]
+        index.apply([result(6, "变速箱", owner_name="重庆大学", names=("重庆大学",))])
+        assert ids(index, "cqdx") == ids(index, "chongqingdaxue") == [6]
+
+    def test_pinyin_goes_with_words(self, index: SearchIndex) -> None:
+        index.apply([result(6, "离心泵")])
+        assert ids(index, "zjmdx 离心泵")[0] == 1
+
+    @pytest.mark.parametrize(
+        ("typed", "meant"),
+        [("离心蹦", "离心泵"), ("离新泵", "离心泵"), ("主周温升", "主轴温升"), ("心离泵", "离心泵")],
+    )
+    def test_another_spelling_is_suggested(self, index: SearchIndex, typed: str, meant: str) -> None:
+        assert index.search(typed).suggestion == meant
+
+    def test_a_latin_slip(self, index: SearchIndex) -> None:
+        index.apply([result(6, "Graphene 散热膜")])
+        assert index.search("graphane").suggestion == "graphene"
+        assert index.search("garphene").suggestion == "graphene"
+
+    def test_a_slip_in_pinyin_suggests_the_organisation(self, index: SearchIndex) -> None:
+        assert index.search("zhejiangmuodaxue").suggestion == "浙江某大学"
+
+    def test_the_rest_of_the_query_stays(self, index: SearchIndex) -> None:
+        assert index.search("离心蹦 -效率").suggestion == "离心泵 -效率"
+        narrowed = Filters(industries=frozenset({"machine-tools"}))
+        assert index.search("离心蹦", narrowed).suggestion == ""
+
+    def test_none_where_something_was_found_or_nothing_is_like_it(self, index: SearchIndex) -> None:
+        assert index.search("离心泵").suggestion == ""
+        assert index.search("").suggestion == ""
+        assert index.search("火星移民").suggestion == ""
+        assert index.search("xyzzyq").suggestion == ""
+
+
+class TestSynonyms:
+    def test_each_word_finds_the_others(self, index: SearchIndex) -> None:
+        assert ids(index, "PMSM") == []
+        index.set_synonyms([("永磁同步电机", "PMSM"), ("车床", "旋床", "镟床")])
+        assert ids(index, "PMSM") == [3]
+        assert ids(index, "镟床") == [2]
+        assert "永磁同步电机" in index.search("PMSM").terms
+        assert index.synonyms() == (("永磁同步电机", "PMSM"), ("车床", "旋床", "镟床"))
+        index.set_synonyms([("车床", "旋床")])
+        assert ids(index, "PMSM") == ids(index, "镟床") == []
+
+    def test_an_entry_with_two_words_of_a_group_is_found_once_and_counts_once(
+        self, index: SearchIndex
+    ) -> None:
+        index.apply([result(n, "轴承 铣刀") for n in (20, 21)] + [result(22, "轴承 铣刀 锪钻")])
+        index.set_synonyms([("铣刀", "锪钻")])
+        answer = index.search("铣刀", facets=[Facet.KIND])
+        assert answer.total == answer.facets[Facet.KIND]["result"] == 3
+        assert answer.hits[-1].key.id == 22, "a longer title with both must not rank above those with one"
+
+    def test_a_field_knows_synonyms_and_a_phrase_does_not(self, index: SearchIndex) -> None:
+        index.set_synonyms([("永磁同步电机", "PMSM")])
+        assert ids(index, "title:PMSM") == [3]
+        assert ids(index, '"PMSM"') == []
+        assert ids(index, "水泵 -PMSM")  # what is left out is what was typed
+
+    def test_they_outlive_a_rebuild_and_move_the_stamp(self, index: SearchIndex) -> None:
+        before = index.stamp
+        index.set_synonyms([("永磁同步电机", "PMSM")])
+        assert index.stamp != before
+        with index.rebuild() as beside:
+            beside.add(DOCUMENTS)
+        assert ids(index, "PMSM") == [3]
+
+    def test_they_need_no_built_index(self, empty: SearchIndex) -> None:
+        empty.set_synonyms([("甲机", "乙机")])
+        assert empty.synonyms() == (("甲机", "乙机"),)
+
+
+class TestSuggestions:
+    @pytest.mark.parametrize("typed", ["浙江", "浙江某", "zhejiang", "zjm", "ZJMDX", "某大学", "浙江某大學"])
+    def test_organisations(self, index: SearchIndex, typed: str) -> None:
+        found = index.suggest(typed)[0]
+        assert (found.kind, found.text, found.owner_id) == (SuggestionKind.ORGANISATION, "浙江某大学", 11)
+
+    @pytest.mark.parametrize("typed", ["热误", "rewucha", "rwcbc", "补偿"])
+    def test_keywords(self, index: SearchIndex, typed: str) -> None:
+        assert (SuggestionKind.KEYWORD, "热误差补偿") in [
+            (one.kind, one.text) for one in index.suggest(typed)
+        ]
+
+    @pytest.mark.parametrize("typed", ["数控", "主轴温", "skjc", "shukongjichuang"])
+    def test_titles(self, index: SearchIndex, typed: str) -> None:
+        found = [one for one in index.suggest(typed) if one.kind is SuggestionKind.TITLE]
+        assert [(one.text, one.key) for one in found] == [("数控机床主轴温升补偿", Key(Kind.RESULT, 2))]
+
+    def test_none_twice_and_no_more_than_asked_for(self, index: SearchIndex) -> None:
+        index.apply([result(n, "离心泵", keywords=("离心泵",)) for n in range(20, 30)])
+        found = [one.text for one in index.suggest("离心", 3)]
+        assert len(found) == len(set(found)) == 3
+
+    @pytest.mark.parametrize(
+        "typed", ["", " ", "？", "火星", "a" * 3000, "泵" * 3000, "\x1f", ".*", "(", "%"]
+    )
+    def test_nothing_for_nothing(self, index: SearchIndex, typed: str) -> None:
+        assert index.suggest(typed) == []
+
+    def test_as_fresh_as_what_is_found(self, index: SearchIndex, empty: SearchIndex) -> None:
+        index.apply([result(2, "石墨烯散热膜", owner_id=12, owner_name="温岭市大溪泵业有限公司")])
+        assert [one.text for one in index.suggest("石墨")] == ["石墨烯散热膜"]
+        assert index.suggest("热误") == []
+        index.apply([], [Key(Kind.RESULT, 2)])
+        assert index.suggest("石墨") == index.suggest("大溪") == []
+
+    def test_an_absent_index_suggests_nothing(self, empty: SearchIndex) -> None:
+        assert empty.suggest("浙江") == []
+
+
 class TestFilters:
     @pytest.mark.parametrize(
         ("filters", "expected"),
@@ -224,6 +438,10 @@ class TestFilters:
             (Filters(region="331081"), {2, 4}),
             (Filters(region="331000"), {2, 3, 4}),
             (Filters(region="33"), {1, 2, 3, 4}),
+            (Filters(outside="3310"), {1}),
+            (Filters(outside="330000"), set()),
+            (Filters(years=frozenset({2026})), {1, 2, 3, 4}),
+            (Filters(years=frozenset({2024, 2025})), set()),
             (Filters(kinds=frozenset({"result"}), industries=frozenset({"pumps"}), trls=frozenset({7})), {1}),
         ],
     )
@@ -242,7 +460,37 @@ class TestFilters:
         assert answer.facets[Facet.INDUSTRY] == {"pumps": 2, "machine-tools": 1}
         assert answer.facets[Facet.TRL] == {"7": 1, "5": 1}
         assert answer.facets[Facet.REGION] == {"33": 3, "3301": 1, "330106": 1, "3310": 2, "331081": 1}
+        assert answer.facets[Facet.YEAR] == {"2026": 3}
         assert answer.facets[Facet.MODE] == {"licence": 1, "equity": 1, "assignment": 1}
+
+    def test_years_are_those_of_the_market_s_place(self, index: SearchIndex) -> None:
+        index.apply([result(7, "新年", published_at=dt.datetime(2025, 12, 31, 16, tzinfo=UTC))])
+        index.apply([result(8, "旧年", published_at=dt.datetime(2025, 12, 31, 15, 59, tzinfo=UTC))])
+        index.apply([result(9, "何年")])
+        counts = index.search("", facets=[Facet.YEAR]).facets[Facet.YEAR]
+        assert counts == {"2026": 5, "2025": 1}
+        assert ids(index, "", Filters(years=frozenset({2025}))) == [8]
+
+    def test_an_entry_counts_in_every_band_its_price_touches(self, index: SearchIndex) -> None:
+        index.apply([result(7, "高价", price_low=9 * 10**6, price_high=60 * 10**6)])
+        wan_50 = Filters(price_from=50 * 10**6)
+        counts = index.search("", wan_50, facets=[Facet.PRICE]).facets[Facet.PRICE]
+        assert counts == {"0-10": 4, "10-50": 1, "50-100": 1}
+        assert ids(index, "", wan_50) == [7]
+
+    def test_circles_around_the_market(self, index: SearchIndex) -> None:
+        index.apply([result(7, "江苏", region="320500"), result(8, "何处")])
+        regions = index.search("", Filters(region="331081"), facets=[Facet.REGION]).facets[Facet.REGION]
+        assert circle_counts(regions, "331081") == {
+            Circle.CITY: 2,
+            Circle.PREFECTURE: 3,
+            Circle.PROVINCE: 4,
+            Circle.OUTSIDE: 1,
+        }
+        for circle, code in circle_codes("331081").items():
+            narrowed = Filters(outside=code) if circle is Circle.OUTSIDE else Filters(region=code)
+            assert index.search("", narrowed).total == circle_counts(regions, "331081")[circle]
+        assert list(circle_codes("331000")) == [Circle.PREFECTURE, Circle.PROVINCE, Circle.OUTSIDE]
 
 
 class TestOrder:
@@ -253,12 +501,12 @@ class TestOrder:
 
     @pytest.mark.parametrize("sort", Sort)
     def test_pages_hold_everything_once_even_if_all_are_equal(self, index: SearchIndex, sort: Sort) -> None:
-        index.apply([result(n, "同步带轮", published_at=day(9)) for n in range(100, 157)])
+        index.apply([result(n, "同步带轮", published_at=day(9)) for n in range(100, 307)])
         seen: list[int] = []
-        for offset in range(0, 60, 10):
-            seen.extend(ids(index, "同步带轮", sort=sort, offset=offset, limit=10))
-        assert sorted(seen) == list(range(100, 157))
-        assert index.search("同步带轮", sort=sort, limit=10).total == 57
+        for offset in range(0, 220, 20):
+            seen.extend(ids(index, "同步带轮", sort=sort, offset=offset, limit=20))
+        assert sorted(seen) == list(range(100, 307))
+        assert index.search("同步带轮", sort=sort, limit=10).total == 207
 
     def test_beyond_the_end(self, index: SearchIndex) -> None:
         answer = index.search("", offset=100, limit=10)

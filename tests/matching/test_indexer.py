@@ -6,12 +6,14 @@ import sqlalchemy as sa
 
 from market.db import Database, t
 from market.demands.models import Demand
-from market.dirty import DirtyMark, mark_dirty
+from market.dirty import DirtyMark, clear_marks, mark_dirty, read_marks
 from market.listings.models import ListingState, Result
-from matching import documents, indexer
+from matching import documents, indexer, tantivy_index
 from matching.documents import Document, Key, Kind
 from matching.index import IndexState
-from matching.indexer import Indexer, drain, reindex
+from matching.indexer import Indexer, await_rebuild, drain, reindex
+from matching.models import Synonyms
+from matching.synonyms import MARK
 from matching.tantivy_index import TantivyIndex
 from tests.matching.rows import AT, Rows
 
@@ -63,7 +65,7 @@ class TestDocuments:
         assert (document.price_low, document.price_high) == (100, 100)
         assert document.numbers[0] == "200710308494.X"
         assert document.owner_name == "浙江某大学"
-        assert "王工" in document.names
+        assert "王工" in document.inventors
         assert document.region == "330106"
         assert document.published_at == AT
 
@@ -150,6 +152,70 @@ class TestDrain:
         assert ready.search("台州某学院").total == 1
 
 
+def write_synonyms(database: Database, *groups: tuple[str, ...]) -> None:
+    """Replace all groups, as the staff's page would."""
+    with database.write() as session:
+        session.execute(sa.delete(t(Synonyms)))
+        session.add_all(Synonyms(words=list(group), updated_at=AT) for group in groups)
+        mark_dirty(session, MARK, 0)
+
+
+class TestSynonyms:
+    def test_an_edit_is_in_force_after_the_next_look(self, database: Database, ready: TantivyIndex) -> None:
+        with database.write() as session:
+            number = Rows(session).result("永磁电机控制器")
+        write_synonyms(database, ("永磁电机", "PMSM"))
+        assert ready.search("PMSM").total == 0
+        drain(database, ready)
+        assert [hit.key.id for hit in ready.search("PMSM").hits] == [number]
+        assert drain(database, ready) == 0
+        write_synonyms(database)
+        drain(database, ready)
+        assert ready.search("PMSM").total == 0
+
+    def test_a_failure_keeps_the_mark_so_that_no_edit_is_lost(
+        self, database: Database, ready: TantivyIndex, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_synonyms(database, ("永磁电机", "PMSM"))
+
+        def fail(groups: object) -> None:
+            raise OSError(groups)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(ready, "set_synonyms", fail)
+            with pytest.raises(OSError, match="PMSM"):
+                drain(database, ready)
+        assert drain(database, ready) == 1
+        assert ready.synonyms() == (("永磁电机", "PMSM"),)
+
+    def test_an_edit_while_groups_are_handed_over_is_seen_next_time(
+        self, database: Database, ready: TantivyIndex, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_synonyms(database, ("甲机", "乙机"))
+        real = ready.set_synonyms
+
+        def edit_meanwhile(groups: Any) -> None:
+            write_synonyms(database, ("甲机", "丙机"))
+            real(groups)
+
+        with monkeypatch.context() as slow:
+            slow.setattr(ready, "set_synonyms", edit_meanwhile)
+            drain(database, ready)
+        drain(database, ready)
+        assert ready.synonyms() == (("甲机", "丙机"),)
+
+    def test_who_becomes_the_writer_looks_whether_the_index_has_other_groups(
+        self, database: Database, tmp_path: Any
+    ) -> None:
+        write_synonyms(database, ("甲机", "乙机"))
+        with database.write() as session:
+            clear_marks(session, read_marks(session))
+        index = TantivyIndex(tmp_path / "index")
+        Indexer(database, index).step()
+        assert index.synonyms() == (("甲机", "乙机"),)
+        index.close()
+
+
 class TestReindex:
     def test_everything_published_and_nothing_else(
         self, database: Database, index: TantivyIndex, monkeypatch: pytest.MonkeyPatch
@@ -183,6 +249,41 @@ class TestReindex:
             pass
         assert [hit.key.id for hit in ready.search("石墨烯").hits] == [first]
         assert ready.count() == 5
+
+
+class TestAwaitedRebuild:
+    def test_another_process_builds_and_this_one_sees_it(
+        self, database: Database, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tantivy_index, "_FOLLOW_SECONDS", 0.0)
+        monkeypatch.setattr(indexer, "INTERVAL_SECONDS", 0.01)
+        with database.write() as session:
+            Rows(session).result("离心泵")
+        server, command = TantivyIndex(tmp_path / "index"), TantivyIndex(tmp_path / "index")
+        worker = Indexer(database, server)
+        worker.step()
+        before = command.generation
+        told: list[int] = []
+
+        def serve(count: int) -> None:
+            told.append(count)
+            assert command.search("离心泵").total == 1, "search goes on"
+            worker.step()
+
+        assert await_rebuild(command, threading.Event(), serve)
+        assert command.generation == server.generation == before + 1
+        assert told == [1]
+        assert not command.rebuild_requested()
+        server.close()
+        command.close()
+
+    def test_it_need_not_be_awaited(self, tmp_path: Any) -> None:
+        index = TantivyIndex(tmp_path / "index")
+        stop = threading.Event()
+        stop.set()
+        assert not await_rebuild(index, stop, lambda count: None)
+        assert index.rebuild_requested()
+        index.close()
 
 
 class TestIndexer:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from matching import tantivy_index
+from matching import indexer, tantivy_index
 from matching.documents import Document, Key, Kind
 from matching.index import IndexState
 from matching.tantivy_index import TantivyIndex
+
+FOLLOW_SECONDS = tantivy_index._FOLLOW_SECONDS
 
 
 def entry(number: int, title: str = "离心泵") -> Document:
@@ -127,3 +129,48 @@ def test_searches_go_on_during_changes(written: Path) -> None:
         thread.join()
     assert not failures
     index.close()
+
+
+def test_readers_follow_synonyms_and_only_the_writer_sets_them(written: Path) -> None:
+    writer, reader = TantivyIndex(written), TantivyIndex(written)
+    assert writer.acquire()
+    with pytest.raises(RuntimeError):
+        reader.set_synonyms([("离心泵", "甲泵")])
+    before = reader.stamp
+    writer.set_synonyms([("离心泵", "旋转泵")])
+    assert reader.search("旋转泵").total == 2
+    assert reader.stamp != before
+    writer.set_synonyms([])
+    assert reader.search("旋转泵").total == 0
+    writer.close()
+    reader.close()
+
+
+def test_synonyms_are_there_again_after_a_restart_and_damage_leaves_none(written: Path) -> None:
+    index = TantivyIndex(written)
+    index.set_synonyms([("离心泵", "旋转泵")])
+    index.close()
+    index = TantivyIndex(written)
+    assert index.synonyms() == (("离心泵", "旋转泵"),)
+    index.close()
+    (written / "synonyms.json").write_text('[["离心', encoding="utf-8")
+    index = TantivyIndex(written)
+    assert index.synonyms() == ()
+    assert index.search("离心泵").total == 2
+    index.close()
+
+
+def test_a_readers_stamp_stands_still_while_nothing_happens(written: Path) -> None:
+    writer, reader = TantivyIndex(written), TantivyIndex(written)
+    before = reader.stamp
+    assert reader.search("离心泵").total == 2
+    assert reader.stamp == before
+    writer.apply([entry(3)])
+    assert reader.stamp != before
+    writer.close()
+    reader.close()
+
+
+def test_an_edit_is_searchable_everywhere_within_two_seconds() -> None:
+    """The longest waits on its way add up to less: the indexer's rest and a reader's."""
+    assert indexer.INTERVAL_SECONDS + FOLLOW_SECONDS < 1.0

@@ -24,6 +24,20 @@ class TestTerms:
     def test_full_width_and_case_meet(self) -> None:
         assert text.terms("ＡＢＣ　Pump") == text.terms("abc pump")
 
+    @pytest.mark.parametrize(
+        ("traditional", "simplified"),
+        [
+            ("離心泵葉輪", "离心泵叶轮"),
+            ("乾燥機", "干燥机"),
+            ("乾坤", "乾坤"),
+            ("瞭解", "了解"),
+            ("瞭望", "瞭望"),
+        ],
+    )
+    def test_traditional_characters_meet_simplified_ones(self, traditional: str, simplified: str) -> None:
+        assert text.fold(traditional) == simplified
+        assert text.terms(traditional) == text.terms(simplified)
+
     def test_bigrams_do_not_cross_punctuation(self) -> None:
         assert "泵电" not in text.bigrams("水泵，电机")
 
@@ -37,7 +51,30 @@ class TestTerms:
         assert all(gram and not any(c.isspace() for c in gram) for gram in text.grams(written))
 
 
+class TestAdjacent:
+    def test_characters_and_latin_words_in_a_row(self) -> None:
+        assert text.adjacent("ＰＭ 電機") == ["pm", "电", "机"]
+        assert text.adjacent("PM电机") == text.adjacent("PM 电机")
+
+    def test_punctuation_breaks(self) -> None:
+        assert text.adjacent("泵，（阀）。") == ["泵", text.BREAK, "阀"]
+        assert text.adjacent("？！") == []
+
+    def test_what_is_too_long_to_be_a_word_breaks_too(self) -> None:
+        assert text.adjacent("泵" + "a" * 99 + "阀") == ["泵", text.BREAK, "阀"]
+
+    @given(st.text(max_size=200))
+    def test_a_unit_never_holds_a_blank(self, written: str) -> None:
+        # What Rust takes for a blank would be cut in two by the index.
+        assert all(unit.strip() == unit != "" and len(unit.split()) == 1 for unit in text.adjacent(written))
+
+
 class TestCodes:
+    def test_a_classification_symbol_is_found_by_each_level(self) -> None:
+        assert text.ipc_keys("F04D 29/42") == ("F04", "F04D", "F04D29", "F04D2942")
+        assert text.ipc_keys("F04D") == ("F04", "F04D")
+        assert text.ipc_keys("F") == ()
+
     @pytest.mark.parametrize(
         "written",
         ["ZL200710308494.X", "CN 2007 1 0308494 . X", "200710308494x", "２００７１０３０８４９４Ｘ"],
@@ -55,6 +92,11 @@ class TestCodes:
 
 
 class TestHighlight:
+    def test_traditional_text_is_marked_as_it_is_written(self) -> None:
+        assert marked(text.highlight("高效離心泵與乾燥機", ["离心泵", "干燥"])) == ["離心泵", "乾燥"]
+        assert joined(text.highlight("㍿離心泵", ["离心泵"])) == "㍿離心泵"
+        assert marked(text.highlight("㍿離心泵", ["离心泵"])) == ["離心泵"]
+
     def test_marks_across_spellings_and_merges_neighbours(self) -> None:
         segments = text.highlight("ＡＢＣ水泵的电机", ["abc", "水泵", "电机"])
         assert marked(segments) == ["ＡＢＣ水泵", "电机"]
