@@ -1,24 +1,26 @@
 """How well a result answers a demand, in named parts that can be told to people.
 
-Two parts are measured on judged pairs (`make bench-matching`): the cosine of the titles' character 1- to
-3-grams, and that of title and text. Standardised over the candidates and added they give the order; added
-as they are they give the band, because only an absolute score may say that nothing fits. The other parts
-(industry, patent class, readiness, price, way of working together) come from stated fields; no judged data
-exists for them, so their weights are small, and they never lift a pair into a higher band.
+What is compared of the texts (`weights.COMPARED`) is standardised over the candidates, weighed and added: that
+gives the order. Two of those parts added as they are give the expected level and the band, because only an
+absolute score may say that nothing fits. What the two sides state (industry, patent class, readiness, price, way
+of working together, place, age, former dealings) weighs little and never lifts a pair into a higher band.
 
 Pure functions: no rows, no index, no clock. A reason is a code with parameters; sentences are made elsewhere.
 """
 
+import datetime as dt
 import enum
 import math
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from matching import text
-from matching.documents import Document, Kind
+from matching import text, weights
+from matching.documents import Document, Key, Kind
 from matching.index import Rarity
+from matching.weights import Band, Part, Weights
 
 LIKE_A_CATALOGUE = 5000
 """Titles that frequencies are scaled up to, so that a young market's scores mean what a full one's do."""
@@ -27,15 +29,6 @@ LONGEST_TEXT = 500
 
 MOST_REMEMBERED = 400_000
 """Weights kept from one comparison to the next, about 40 MB."""
-
-STRONG = 0.36
-"""Sum of the two cosines from which a pair is called strong. Of 3,630 judged pairs 3 % are, and of those 48 %
-were judged related (levels 3 and 4 of 4) and 3 % unrelated (level 1)."""
-FAIR = 0.21
-"""From here it is fair (11 % of the pairs; 30 % related, 8 % unrelated); below it is weak (9 %, 50 %)."""
-LEAST = 0.06
-"""Below this nothing but common characters is shared, and the pair is not proposed at all."""
-
 
 COMMON_WORD = 0.08
 """A word that a larger share of the entries mentions says nothing about two of them."""
@@ -47,36 +40,6 @@ _BOILERPLATE = (
 )
 BOILERPLATE = frozenset(_BOILERPLATE.split())
 """What every listing says: never offered as the reason of a match. Only wording, the scores ignore it."""
-
-
-class Band(enum.StrEnum):
-    """How strong a proposal is. Never a percentage: the judgments it rests on are four coarse levels."""
-
-    STRONG = "strong"
-    FAIR = "fair"
-    WEAK = "weak"
-
-
-class Part(enum.StrEnum):
-    """What a score is made of."""
-
-    TITLE = "title"
-    TEXT = "text"
-    INDUSTRY = "industry"
-    IPC = "ipc"
-    TRL = "trl"
-    PRICE = "price"
-    MODE = "mode"
-
-
-WEIGHTS: Mapping[Part, float] = {
-    Part.INDUSTRY: 0.3,
-    Part.IPC: 0.3,
-    Part.TRL: 0.2,
-    Part.PRICE: 0.2,
-    Part.MODE: 0.1,
-}
-"""What a stated field at its best (1) or worst (-1) moves, in standard deviations of the textual sum."""
 
 
 class ReasonCode(enum.StrEnum):
@@ -100,6 +63,32 @@ class ReasonCode(enum.StrEnum):
     """as before"""
     SAME_MODE = "same_mode"
     """modes: CooperationMode values wanted by both"""
+    SHARED_TERMS = "shared_terms"
+    """words: technical terms, as one side writes them"""
+    TITLE_WORDS = "title_words"
+    """words: in both titles"""
+    TITLE_IN_RESULT = "title_in_result"
+    """words: of the demand's title, told of in the result's text"""
+    TITLE_IN_DEMAND = "title_in_demand"
+    """words: of the result's title, told of in the demand's text"""
+    SAME_IPC_SECTION = "same_ipc_section"
+    """ipc: class, `F04`"""
+    SAME_CITY = "same_city"
+    SAME_PREFECTURE = "same_prefecture"
+    SAME_PROVINCE = "same_province"
+    PUBLISHED_LATELY = "published_lately"
+    """days"""
+    DEALT_BEFORE = "dealt_before"
+    """times"""
+    TURNED_DOWN = "turned_down"
+    """times"""
+    ANSWERS_QUICKLY = "answers_quickly"
+    """hours: half of its first answers came within so many"""
+    CLOSE_IN_MEANING = "close_in_meaning"
+    LIKE_RELEVANT = "like_relevant"
+    """title: of a listing judged relevant"""
+    LIKE_UNRELATED = "like_unrelated"
+    """title: of a listing judged not relevant"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +105,60 @@ class Reason:
         """True if it speaks for the pair."""
         return self.value > 0
 
+    @property
+    def inside(self) -> bool:
+        """True for what only the two sides' own people and the market's may read."""
+        return self.code in (ReasonCode.DEALT_BEFORE, ReasonCode.TURNED_DOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Dealing:
+    """How the subject's organisation and a candidate's got on: agreed and refused enquiries between them, and the
+    hours within which half of the other's first answers came to anybody (None: too few)."""
+
+    agreed: int = 0
+    refused: int = 0
+    answer_hours: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Liking:
+    """How much better (in levels; worse if below zero) a candidate should fit for its likeness to judged ones,
+    with the nearest of them."""
+
+    levels: float
+    nearest: str
+    nearest_relevant: bool
+    likeness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the candidates beside their documents; an empty field is silent.
+
+    `dealings` is by organisation; `meaning` holds the cosines of vectors of the titles and of the whole texts.
+    """
+
+    now: dt.datetime | None = None
+    dealings: Mapping[int, Dealing] = field(default_factory=dict)
+    meaning: Mapping[Key, tuple[float, float]] = field(default_factory=dict)
+    likings: Mapping[Key, Liking] = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A candidate with its place in the order (`total`), its absolute score, band and reasons."""
+    """A candidate with its place in the order (`total`), its absolute score, the level expected of it, band and
+    reasons; `parts` is what each part came to before it was weighed."""
 
     document: Document
     total: float
     absolute: float
+    level: float
     band: Band
     title: float
     text: float
     reasons: tuple[Reason, ...]
+    parts: Mapping[Part, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +188,16 @@ class Weigher:
                 self._weights.clear()
             weight = self._weights[gram] = max(weight, 0.1)
         return weight
+
+    @property
+    def rarity(self) -> Rarity:
+        """The counts behind the weights."""
+        return self._rarity
+
+    def rareness(self, words: Iterable[str]) -> float:
+        """The weights of words added up, by the entries that mention them; what every listing says is nothing."""
+        said = (word for word in sorted(words) if len(word) > 1 and word not in BOILERPLATE)
+        return math.fsum(math.log(1 + self._documents / (1 + self._rarity.mentions(word))) for word in said)
 
     def vector(self, written: str) -> Vector:
         """The weighted grams of a text and their length; empty for a text without letters."""
@@ -193,35 +234,84 @@ def textual(subject: Document, candidates: Sequence[Document], weigher: Weigher)
     ]
 
 
-def standardised(values: Sequence[float]) -> list[float]:
-    """Distances from the mean in standard deviations; all zero where the values are equal."""
-    if not values:
-        return []
-    mean = math.fsum(values) / len(values)
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
-    return [(value - mean) / deviation if deviation > 1e-12 else 0.0 for value in values]
+def standardised(values: Sequence[float | None]) -> list[float]:
+    """Distances from the mean in standard deviations; zero where the values are equal or there is none."""
+    there = [value for value in values if value is not None]
+    if not there:
+        return [0.0] * len(values)
+    mean = math.fsum(there) / len(there)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in there) / len(there))
+    if deviation <= 1e-12:
+        return [0.0] * len(values)
+    return [0.0 if value is None else (value - mean) / deviation for value in values]
 
 
-def band_of(absolute: float) -> Band:
-    """The band of an absolute score (the sum of both cosines, 0 to 2)."""
-    if absolute >= STRONG:
-        return Band.STRONG
-    return Band.FAIR if absolute >= FAIR else Band.WEAK
-
-
-def score(subject: Document, candidates: Sequence[Document], weigher: Weigher) -> list[Scored]:
+def score(
+    subject: Document,
+    candidates: Sequence[Document],
+    weigher: Weigher,
+    weighing: Weights | None = None,
+    known: Known = Known(),
+) -> list[Scored]:
     """Every candidate scored against the subject, best first; ties by key. Either side may be the subject."""
-    pairs = textual(subject, candidates, weigher)
-    titles = standardised([title for title, _ in pairs])
-    texts = standardised([whole for _, whole in pairs])
+    weighing = weighing or weights.shipped()
+    raw = compared(subject, candidates, weigher, known)
+    values = {part: standardised(column) for part, column in raw.items()}
     scored: list[Scored] = []
-    for candidate, (title, whole), title_z, text_z in zip(candidates, pairs, titles, texts, strict=True):
-        stated = stated_reasons(subject, candidate)
-        total = title_z + text_z + sum(WEIGHTS[reason.part] * reason.value for reason in stated)
-        absolute = title + whole
-        scored.append(Scored(candidate, total, absolute, band_of(absolute), title, whole, tuple(stated)))
+    for number, candidate in enumerate(candidates):
+        reasons = stated_reasons(subject, candidate, known)
+        terms = shared_terms(subject, candidate)
+        if terms is not None:
+            reasons.insert(0, terms)
+        parts = {part: column[number] for part, column in values.items()}
+        for reason in reasons:
+            parts[reason.part] = parts.get(reason.part, 0.0) + reason.value
+        total = math.fsum(weighing.parts[part] * value for part, value in parts.items())
+        liking = known.likings.get(candidate.key)
+        if liking is not None:
+            total += weighing.liking * liking.levels
+        title, whole = raw[Part.TITLE][number] or 0.0, raw[Part.TEXT][number] or 0.0
+        absolute = weighing.calibration.absolute(title, whole)
+        level = weighing.calibration.level(absolute)
+        scored.append(
+            Scored(
+                candidate, total, absolute, level, weighing.band(level), title, whole, tuple(reasons), parts
+            )
+        )
     scored.sort(key=lambda one: (-round(one.total, 9), one.document.key))
     return scored
+
+
+def compared(
+    subject: Document, candidates: Sequence[Document], weigher: Weigher, known: Known = Known()
+) -> dict[Part, list[float | None]]:
+    """What the texts of each candidate come to beside the subject's, part by part, before standardising. A part
+    without anything to compare is left out; None stands for a candidate that has nothing."""
+    title, whole = weigher.vector(subject.title), weigher.vector(subject.whole_text)
+    found: dict[Part, list[float | None]] = {part: [] for part in weights.TEXTUAL}
+    subject_words = set(text.words(subject.title))
+    ours, theirs = Part.FORWARD, Part.BACKWARD
+    if subject.key.kind is Kind.RESULT:
+        ours, theirs = theirs, ours
+    for candidate in candidates:
+        other, other_whole = weigher.vector(candidate.title), weigher.vector(candidate.whole_text)
+        found[Part.TITLE].append(cosine(title, other))
+        found[Part.TEXT].append(cosine(whole, other_whole))
+        found[ours].append(_held(title, other_whole))
+        found[theirs].append(_held(other, whole))
+        found[Part.OVERLAP].append(weigher.rareness(subject_words.intersection(text.words(candidate.title))))
+    if known.meaning:
+        there = [known.meaning.get(candidate.key) for candidate in candidates]
+        found[Part.MEANING_TITLE] = [one and one[0] for one in there]
+        found[Part.MEANING_TEXT] = [one and one[1] for one in there]
+    return found
+
+
+def _held(part: Vector, whole: Vector) -> float:
+    """The share of a title's grams, by weight, that a text holds; characters alone say too little."""
+    asked = {gram: value for gram, value in part.values.items() if len(gram) > 1}
+    total = math.fsum(asked.values())
+    return math.fsum(value for gram, value in asked.items() if gram in whole.values) / total if total else 0.0
 
 
 def shared_words(subject: Document, candidate: Document, rarity: Rarity, most: int = 5) -> Reason | None:
@@ -248,8 +338,94 @@ def shared_words(subject: Document, candidate: Document, rarity: Rarity, most: i
     return Reason(Part.TEXT, ReasonCode.SHARED_WORDS, 1.0, {"words": tuple(chosen)})
 
 
-def stated_reasons(one: Document, other: Document) -> list[Reason]:
-    """What the stated fields say, in the order of Part; silent where either side has not said anything."""
+_TECHNICAL = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9][A-Za-z0-9\-+/.²³]*[A-Za-z0-9+²³]")
+_LONG_NAME = 4
+"""Characters from which a Chinese word is the name of something particular."""
+
+
+def technical_terms(written: str) -> dict[str, str]:
+    """Model codes, units, materials and abbreviations in Latin letters, folded, with the spelling found first.
+
+    A word of plain letters longer than three is English prose, not a term.
+    """
+    found: dict[str, str] = {}
+    for token in _TECHNICAL.findall(written):
+        letters = sum(char.isalpha() for char in token)
+        prose = token.isalpha() and (token.islower() or token.istitle()) and len(token) > 3
+        if letters and not prose and text.fold(token) not in text.STOP_WORDS:
+            found.setdefault(text.fold(token), token)
+    return found
+
+
+def shared_terms(subject: Document, candidate: Document, most: int = 5) -> Reason | None:
+    """The technical terms that both sides write; half of the whole way for one, all of it for three."""
+    one, other = subject.whole_text[:LONGEST_TEXT], candidate.whole_text[:LONGEST_TEXT]
+    ours, theirs = technical_terms(one), technical_terms(other)
+    shared = [ours[term] for term in ours if term in theirs]
+    for mine, written in ((subject.title, other), (candidate.title, one)):
+        for word in text.words(mine):
+            if len(word) >= _LONG_NAME and not word.isascii() and word in written and word not in shared:
+                shared.append(word)
+    if not shared:
+        return None
+    value = min(1.0, 0.25 + 0.25 * len(shared))
+    return Reason(Part.TERMS, ReasonCode.SHARED_TERMS, value, {"words": tuple(shared[:most])})
+
+
+def worded_reasons(subject: Document, candidate: Document, rarity: Rarity, most: int = 5) -> list[Reason]:
+    """The words behind the compared parts: in both titles, and of one side's title in the other's text."""
+    demand, result = (subject, candidate) if subject.key.kind is Kind.DEMAND else (candidate, subject)
+    asked, offered = set(text.words(demand.title)), set(text.words(result.title))
+    told = set(text.words(result.whole_text[:LONGEST_TEXT])) - offered
+    wanted = set(text.words(demand.whole_text[:LONGEST_TEXT])) - asked
+    found = []
+    for part, code, words in (
+        (Part.OVERLAP, ReasonCode.TITLE_WORDS, asked & offered),
+        (Part.FORWARD, ReasonCode.TITLE_IN_RESULT, asked & told),
+        (Part.BACKWARD, ReasonCode.TITLE_IN_DEMAND, offered & wanted),
+    ):
+        telling = _telling(words, rarity, most)
+        if telling:
+            found.append(Reason(part, code, 1.0, {"words": telling}))
+    return found
+
+
+def _telling(words: Iterable[str], rarity: Rarity, most: int) -> tuple[str, ...]:
+    """The rarest of the words first; a word inside a longer one is not told twice."""
+    kept = [word for word in words if len(word) > 1 and word not in BOILERPLATE]
+    kept.sort(key=lambda word: (rarity.mentions(word), -len(word), word))
+    chosen: list[str] = []
+    for word in kept:
+        if not any(word in other for other in chosen):
+            chosen = [other for other in chosen if other not in word]
+            chosen.append(word)
+    return tuple(chosen[:most])
+
+
+CLOSE = 1.0
+"""Standard deviations above the other candidates from which vectors are worth telling of."""
+
+
+def known_reasons(one: Scored, known: Known) -> list[Reason]:
+    """What vectors and judgments of like listings say of a scored candidate."""
+    found: list[Reason] = []
+    meaning = max((one.parts.get(part, 0.0) for part in weights.MEANING), default=0.0)
+    if meaning >= CLOSE:
+        found.append(Reason(Part.MEANING_TEXT, ReasonCode.CLOSE_IN_MEANING, 1.0))
+    liking = known.likings.get(one.document.key)
+    # A likeness that moves the expected level by less than a tenth is no reason.
+    if liking is not None and abs(liking.levels) >= 0.1 and liking.nearest_relevant == (liking.levels > 0):
+        code = ReasonCode.LIKE_RELEVANT if liking.levels > 0 else ReasonCode.LIKE_UNRELATED
+        value = max(-1.0, min(1.0, liking.levels))
+        found.append(Reason(Part.TEXT, code, value, {"title": liking.nearest}))
+    return found
+
+
+def stated_reasons(one: Document, other: Document, known: Known = Known()) -> list[Reason]:
+    """What the stated fields say, in the order of Part; silent where either side has not said anything.
+
+    `other` is the candidate: its age and its owner's dealings are what counts.
+    """
     result, demand = (one, other) if one.key.kind is Kind.RESULT else (other, one)
     found = (
         _industry(result, demand),
@@ -257,6 +433,9 @@ def stated_reasons(one: Document, other: Document) -> list[Reason]:
         _trl(result, demand),
         _price(result, demand),
         _mode(result, demand),
+        _place(one, other),
+        _fresh(other, known.now),
+        *_dealings(known.dealings.get(other.owner_id)),
     )
     return [reason for reason in found if reason is not None]
 
@@ -279,6 +458,9 @@ def _ipc(result: Document, demand: Document) -> Reason | None:
     classes = sorted(heads(result, 4) & heads(demand, 4))
     if classes:
         return Reason(Part.IPC, ReasonCode.SAME_IPC_CLASS, 0.6, {"ipc": classes[0]})
+    wide = sorted({symbol[:3] for symbol in heads(result, 4)} & {symbol[:3] for symbol in heads(demand, 4)})
+    if wide:
+        return Reason(Part.IPC, ReasonCode.SAME_IPC_SECTION, 0.3, {"ipc": wide[0]})
     return None
 
 
@@ -311,3 +493,51 @@ def _price(result: Document, demand: Document) -> Reason | None:
 def _mode(result: Document, demand: Document) -> Reason | None:
     both = tuple(mode for mode in result.modes if mode in demand.modes)
     return Reason(Part.MODE, ReasonCode.SAME_MODE, 1.0, {"modes": both}) if both else None
+
+
+_NEAR = (
+    (6, ReasonCode.SAME_CITY, 1.0),
+    (4, ReasonCode.SAME_PREFECTURE, 0.7),
+    (2, ReasonCode.SAME_PROVINCE, 0.4),
+)
+
+
+def _place(one: Document, other: Document) -> Reason | None:
+    """Codes of GB/T 2260 nest by pairs of digits; a pair of zeros names nothing smaller."""
+    ours, theirs = one.region, other.region
+    for digits, code, value in _NEAR:
+        if len(ours) >= digits and ours[:digits] == theirs[:digits] and ours[digits - 2 : digits] != "00":
+            return Reason(Part.PLACE, code, value)
+    return None
+
+
+LATELY_DAYS = 90
+"""A listing is new for so long; the newer, the more it counts."""
+
+
+def _fresh(candidate: Document, now: dt.datetime | None) -> Reason | None:
+    if now is None or candidate.published_at is None:
+        return None
+    days = (now - candidate.published_at).days
+    if not 0 <= days < LATELY_DAYS:
+        return None
+    return Reason(Part.FRESH, ReasonCode.PUBLISHED_LATELY, 1 - days / LATELY_DAYS, {"days": days})
+
+
+QUICK_HOURS = 48
+"""Half of the first answers within so many hours is quick."""
+
+
+def _dealings(dealing: Dealing | None) -> list[Reason]:
+    if dealing is None:
+        return []
+    found = []
+    if dealing.agreed:
+        found.append(Reason(Part.DEALINGS, ReasonCode.DEALT_BEFORE, 1.0, {"times": dealing.agreed}))
+    elif dealing.refused:
+        value = -min(1.0, 0.5 * dealing.refused)
+        found.append(Reason(Part.DEALINGS, ReasonCode.TURNED_DOWN, value, {"times": dealing.refused}))
+    if dealing.answer_hours is not None and dealing.answer_hours <= QUICK_HOURS:
+        hours = max(1, math.ceil(dealing.answer_hours))
+        found.append(Reason(Part.DEALINGS, ReasonCode.ANSWERS_QUICKLY, 0.5, {"hours": hours}))
+    return found
