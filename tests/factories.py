@@ -8,6 +8,7 @@ demands with target figures, lots with a journal made by the rules, contracts wi
 from __future__ import annotations
 
 import datetime as dt
+import math
 import random
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ from market.listings.models import Result, ResultClaim, ResultIp
 from market.parties import access
 from market.parties.models import ApiToken, MembershipRow, Organisation, Person, SignInSession
 from market.permissions import MARKET_ROLES, Actor, Membership, Role, Scope, Via
+from matching.models import Proposal, ProposalEvent
 from web.seed import seed
 
 DAY = dt.timedelta(days=1)
@@ -74,6 +76,7 @@ class Market:
     lots: list[int]
     contracts: list[int]
     enquiries: list[int]
+    proposals: list[int]
 
 
 def bulk(session: Session, model: type[SQLModel], rows: list[dict[str, Any]]) -> list[int]:
@@ -463,6 +466,47 @@ def enquiries(
     return ids
 
 
+def proposals(
+    session: Session, now: dt.datetime, demands_: list[int], results_: list[int], count: int
+) -> list[int]:
+    """Suggested pairs, each with its first event; no more than there are different ones."""
+    pairs = list(
+        dict.fromkeys((demands_[n % len(demands_)], results_[n % len(results_)]) for n in range(count))
+    )
+    ids = bulk(
+        session,
+        Proposal,
+        [
+            {
+                "demand_id": demands_[n % len(demands_)],
+                # No pair comes twice, however few there are.
+                "result_id": results_[(n + n // math.lcm(len(demands_), len(results_))) % len(results_)],
+                "industry_code": INDUSTRIES[n % 4],
+                "band": "fair",
+                "rank": 3000 - n,
+                "reasons": [
+                    {
+                        "part": "text",
+                        "code": "shared_words",
+                        "value": 1.0,
+                        "params": {"words": [THINGS[n % 10]]},
+                    }
+                ],
+                "state": "suggested",
+                "created_at": now - DAY,
+                "updated_at": now - DAY,
+            }
+            for n, (demand_id, result_id) in enumerate(pairs)
+        ],
+    )
+    bulk(
+        session,
+        ProposalEvent,
+        [{"proposal_id": id_, "step": "suggested", "params": {}, "at": now - DAY} for id_ in ids],
+    )
+    return ids
+
+
 def fill(
     database: Database,
     now: dt.datetime,
@@ -473,6 +517,7 @@ def fill(
     bids: int = 4,
     contracts_: int = 10,
     enquiries_: int = 6,
+    proposals_: int = 6,
 ) -> Market:
     """Seed an empty, migrated database and fill it; one write transaction."""
     seed(database, now)
@@ -495,7 +540,8 @@ def fill(
         enquiry_ids = enquiries(
             session, now, people[Role.DEMAND_OWNER], people[Role.RESULTS_OFFICER], result_ids, enquiries_
         )
-    return Market(people, result_ids, demand_ids, lot_ids, contract_ids, enquiry_ids)
+        proposal_ids = proposals(session, now, demand_ids, result_ids, proposals_)
+    return Market(people, result_ids, demand_ids, lot_ids, contract_ids, enquiry_ids, proposal_ids)
 
 
 def _times(number: int, now: dt.datetime) -> dict[str, Any]:

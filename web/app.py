@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from web import answers, routes
+from web import answers, routes, semantic
 from web.figures import KeptFigures
 from web.matches import KeptPartners, RecentMatches
 from web.proofs import KeptReports
@@ -65,7 +65,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.parts = parts
     app.state.recent_matches = RecentMatches()
     app.state.figures = KeptFigures()
-    app.state.kept_partners = KeptPartners()
+    app.state.kept_partners = KeptPartners(meanings=semantic.meanings(parts.settings))
     app.state.reports = KeptReports()
     answers.install(app)
     for router in routes.PAGES:

@@ -15,9 +15,10 @@ from pydantic import SecretStr
 from rich.progress import Progress
 from rich.table import Table
 
-from web import cli_import, cli_seal, cli_user, cli_verify
+from web import cli_import, cli_matching, cli_seal, cli_user, cli_verify
 from web.cli_support import complaints, console, parts, refusals
 from web.cli_support import settings as read_settings
+from web.i18n import choose
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +29,7 @@ app.add_typer(cli_user.app, name="user")
 cli_import.register(app)
 cli_verify.register(app)
 cli_seal.register(app)
+cli_matching.register(app)
 
 
 @app.command()
@@ -94,14 +96,23 @@ def demo() -> None:
 
 @app.command()
 def reindex() -> None:
-    """Build the search index anew beside the old one, then swap."""
+    """Build the search index anew beside the old one, then swap; search goes on meanwhile.
+
+    Where a server runs, it builds, and this waits for it (Ctrl-C stops waiting, not building).
+    """
+    from matching.indexer import await_rebuild
     from matching.indexer import reindex as rebuild
 
     joined = parts()
     if not joined.index.acquire():
-        # A serving process holds the index's lock and does it within seconds.
-        joined.index.request_rebuild()
-        console.print("asked the running server to rebuild")
+        # A serving process holds the index's lock.
+        with Progress(console=console) as progress:
+            waiting = progress.add_task("the running server rebuilds", total=None)
+            await_rebuild(
+                joined.index, threading.Event(), lambda count: progress.update(waiting, completed=count)
+            )
+            progress.update(waiting, total=1, completed=1)
+        console.print(f"{joined.index.count()} documents in the new index")
         return
     with Progress(console=console) as progress:
         task = progress.add_task("indexing", total=None)
@@ -116,11 +127,12 @@ def reindex() -> None:
 @app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    language: Annotated[str, typer.Option(help="zh or en: the language of what is wrong.")] = "en",
 ) -> None:
     """Say which adapters are real and which simulated, and whether each answers."""
     from web.doctor import examine
 
-    checks = examine(parts())
+    checks = examine(parts(), choose(None, language))
     if as_json:
         console.print_json(json.dumps([check.__dict__ for check in checks]))
     else:

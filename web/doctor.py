@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 import migrations
-from web import confirmations
+from market.errors import MarketError
+from matching.meilisearch_checkup import checkup
+from matching.meilisearch_index import MeilisearchIndex
+from matching.spared_index import SparedIndex
+from web import confirmations, i18n
 from web.wiring import Parts
 
 
@@ -23,12 +27,12 @@ class Check:
     state: str
 
 
-def examine(parts: Parts) -> list[Check]:
+def examine(parts: Parts, language: str = "en") -> list[Check]:
     """Ask every part. Never raises: what fails is a check that is not ok."""
     return [
         _ask("database", parts.db.url.get_backend_name(), True, lambda: _database(parts)),
         _ask("schema", "alembic", True, lambda: _schema(parts)),
-        _ask("search", type(parts.index).__name__, True, lambda: f"{parts.index.count()} documents"),
+        *_searches(parts, language),
         _ask("files", type(parts.files).__name__, True, lambda: _files(parts)),
         _ask(
             "rooms", type(parts.bus).__name__, True, lambda: "one process" if parts.db.is_sqlite else "ready"
@@ -39,11 +43,30 @@ def examine(parts: Parts) -> list[Check]:
     ]
 
 
-def _ask(part: str, adapter: str, real: bool, question: Callable[[], str]) -> Check:
+def _ask(part: str, adapter: str, real: bool, question: Callable[[], str], language: str = "en") -> Check:
     try:
         return Check(part, adapter, real, True, question())
+    except MarketError as error:
+        return Check(part, adapter, real, False, i18n.term(f"error.{error.code}", language, error.params))
     except Exception as error:
         return Check(part, adapter, real, False, f"{type(error).__name__}: {error}".splitlines()[0])
+
+
+def _searches(parts: Parts, language: str) -> list[Check]:
+    """The index; of one on a server the server too, by a round trip, and the spare."""
+    index = parts.index
+    if not isinstance(index, SparedIndex):
+        return [_ask("search", type(index).__name__, True, lambda: f"{index.count()} documents")]
+    spare, engine = index.spare, index.engine
+    checks = [_ask("search spare", type(spare).__name__, True, lambda: f"{spare.count()} documents")]
+    if isinstance(engine, MeilisearchIndex):
+
+        def question() -> str:
+            version = checkup(engine.connection, parts.settings.meilisearch_prefix)
+            return f"version {version}, writes and finds, {engine.count()} documents"
+
+        checks.insert(0, _ask("search", type(engine).__name__, True, question, language))
+    return checks
 
 
 def _database(parts: Parts) -> str:

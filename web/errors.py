@@ -20,6 +20,7 @@ from market import errors
 from market.files import rules as files
 from market.money import yuan
 from market.parties import rules as parties
+from matching.saved import rules as saved
 from web import i18n
 
 STATUS: dict[type[errors.MarketError], int] = {
@@ -40,6 +41,9 @@ STATUS: dict[type[errors.MarketError], int] = {
     parties.LastAdministrator: 409,
     parties.LinkExpired: 410,
     parties.TooManyTokens: 409,
+    saved.TooManySaved: 409,
+    saved.SavedAlready: 409,
+    saved.SearchTooLong: 422,
 }
 """Status by class; a subclass takes its nearest ancestor's, and 400 when none is listed."""
 

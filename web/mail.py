@@ -16,6 +16,8 @@ class Mail:
     to: str
     subject: str
     body: str
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further header lines."""
 
 
 class Mailer(Protocol):
@@ -32,6 +34,8 @@ def message(mail: Mail, sender: str) -> EmailMessage:
     """The message as it goes over the wire."""
     built = EmailMessage()
     built["From"], built["To"], built["Subject"] = sender, mail.to, mail.subject
+    for name, value in mail.headers:
+        built[name] = value
     built.set_content(mail.body)
     return built
 

@@ -15,10 +15,12 @@ from typing import Any
 from market.db import Session
 from market.listings.models import CooperationMode
 from market.taxonomy import queries as taxonomy
-from matching import documents, recommend, text
+from matching import documents, judgments, recommend, text
 from matching.documents import Document, Key, Kind
+from matching.experts import Expert
 from matching.index import IndexState, SearchIndex
 from matching.scoring import Band, Reason, ReasonCode
+from matching.vectors import Meanings
 from web import i18n
 from web.render import environment
 
@@ -54,15 +56,26 @@ class PartnerCard:
     why: list[str]
     against: list[str]
     same_owner: bool
+    relevant: bool | None = None
+    """What people say of this pair, if anybody does."""
+    words: tuple[str, ...] = ()
+    """The words behind the comparison, part by part."""
 
 
 @dataclass(frozen=True)
 class PartnersView:
-    """What a listing's page shows of its partners. `building`: the index is not there yet."""
+    """What a listing's page shows of its partners. `building`: the index is not there yet.
+
+    `put_aside` were judged not relevant; `weights_id` names the weights that made the order, None those shipped.
+    """
 
     of: Kind
     partners: list[PartnerCard]
     building: bool
+    of_id: int = 0
+    put_aside: tuple[PartnerCard, ...] = ()
+    weights_id: int | None = None
+    experts: tuple[Expert, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,43 +160,80 @@ def card(document: Document, terms: Iterable[str], industries: Mapping[str, str]
 
 
 def partners_for(
-    kind: Kind, row_id: int, session: Session, index: SearchIndex, language: str
+    kind: Kind,
+    row_id: int,
+    session: Session,
+    index: SearchIndex,
+    language: str,
+    now: dt.datetime,
+    *,
+    inside: bool = False,
+    meanings: Meanings | None = None,
 ) -> PartnersView:
-    """The partners of a published listing; none for one that is not published."""
-    found = recommend.partners(kind, row_id, session, index)
-    industries = taxonomy.industry_names(session, language) if found else {}
+    """The partners of a published listing; none for one that is not published.
+
+    `inside` tells what the two organisations have done before, which is not for everybody.
+    """
+    found = recommend.proposals(kind, row_id, session, index, now=now, meanings=meanings)
+    shown, aside = ([], []) if found is None else (found.partners, found.put_aside)
+    industries = taxonomy.industry_names(session, language) if shown or aside else {}
+
+    def cards(partners: list[recommend.Partner]) -> list[PartnerCard]:
+        return [_partner_card(one, industries, language, inside) for one in partners]
+
     return PartnersView(
         of=kind,
-        partners=[_partner_card(one, industries, language) for one in found],
+        partners=cards(shown),
         building=index.state is IndexState.BUILDING,
+        of_id=row_id,
+        put_aside=tuple(cards(aside)),
+        weights_id=None if found is None else found.weights.id,
+        experts=() if found is None else tuple(found.experts),
     )
 
 
 class KeptPartners:
-    """The partners of the listings looked at last, kept until the index changes, a minute at most.
+    """The partners of the listings looked at last, kept until the index or a judgment of them changes, a minute
+    at most.
 
     A listing's page is asked for far more often than what it could be matched with changes. One for each
     process; used from any thread.
     """
 
-    def __init__(self, lasts: dt.timedelta = dt.timedelta(minutes=1), most: int = 500) -> None:
-        self._lasts, self._most = lasts, most
+    def __init__(
+        self,
+        lasts: dt.timedelta = dt.timedelta(minutes=1),
+        most: int = 500,
+        meanings: Meanings | None = None,
+    ) -> None:
+        self._lasts, self._most, self._meanings = lasts, most, meanings
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[Kind, int, str], tuple[dt.datetime, tuple[int, int], PartnersView]] = (
-            OrderedDict()
-        )
+        self._kept: OrderedDict[
+            tuple[Kind, int, str, bool], tuple[dt.datetime, tuple[object, ...], PartnersView]
+        ] = OrderedDict()
 
     def get(
-        self, kind: Kind, row_id: int, session: Session, index: SearchIndex, language: str, now: dt.datetime
+        self,
+        kind: Kind,
+        row_id: int,
+        session: Session,
+        index: SearchIndex,
+        language: str,
+        now: dt.datetime,
+        *,
+        inside: bool = False,
     ) -> PartnersView:
-        """What `partners_for` finds, or found under the same stamp of the index."""
-        key, stamp = (kind, row_id, language), index.stamp
+        """What `partners_for` finds, or found under the same stamp of the index and of the judgments."""
+        key = (kind, row_id, language, inside)
+        stamp = (index.stamp, judgments.stamp(session, Key(kind, row_id)))
         with self._lock:
             known = self._kept.get(key)
             if known is not None and known[1] == stamp and known[0] <= now < known[0] + self._lasts:
                 self._kept.move_to_end(key)
                 return known[2]
-        view = partners_for(kind, row_id, session, index, language)
+        view = partners_for(
+            kind, row_id, session, index, language, now, inside=inside, meanings=self._meanings
+        )
         with self._lock:
             self._kept[key] = (now, stamp, view)
             self._kept.move_to_end(key)
@@ -192,14 +242,19 @@ class KeptPartners:
         return view
 
 
-def _partner_card(one: recommend.Partner, industries: Mapping[str, str], language: str) -> PartnerCard:
+def _partner_card(
+    one: recommend.Partner, industries: Mapping[str, str], language: str, inside: bool
+) -> PartnerCard:
     shared = next((r.params["words"] for r in one.reasons if r.code is ReasonCode.SHARED_WORDS), ())
+    told = [reason for reason in one.reasons if inside or not reason.inside]
     return PartnerCard(
         card=card(one.document, shared, industries),
         band=one.band,
-        why=[sentence(reason, industries, language) for reason in one.reasons if reason.favourable],
-        against=[sentence(reason, industries, language) for reason in one.reasons if not reason.favourable],
+        why=[sentence(reason, industries, language) for reason in told if reason.favourable],
+        against=[sentence(reason, industries, language) for reason in told if not reason.favourable],
         same_owner=one.same_owner,
+        relevant=None if one.judged is None else one.judged.relevant,
+        words=tuple(sentence(reason, industries, language) for reason in one.details),
     )
 
 
@@ -209,7 +264,13 @@ def sentence(reason: Reason, industries: Mapping[str, str], language: str) -> st
     between = i18n.term("list.separator", language)
     words: dict[str, Any]
     match reason.code:
-        case ReasonCode.SHARED_WORDS:
+        case (
+            ReasonCode.SHARED_WORDS
+            | ReasonCode.SHARED_TERMS
+            | ReasonCode.TITLE_WORDS
+            | ReasonCode.TITLE_IN_RESULT
+            | ReasonCode.TITLE_IN_DEMAND
+        ):
             words = {"words": between.join(params["words"])}
         case ReasonCode.SAME_INDUSTRY:
             words = {"industry": industries.get(params["industry"], params["industry"])}

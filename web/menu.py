@@ -23,6 +23,7 @@ _ENTRIES: tuple[tuple[str, str, Action | None], ...] = (
     ("/lots", "menu.lots", None),
     ("/statistics", "menu.statistics", None),
     ("/workbench", "menu.workbench", Action.TOKEN_MANAGE),
+    ("/proposals", "menu.proposals", Action.ENQUIRY_OVERSEE),
     ("/enquiries", "menu.enquiries", Action.ENQUIRY_READ),
     ("/contracts", "menu.contracts", Action.CONTRACT_READ),
     ("/admin", "menu.admin", Action.AUDIT_READ),
@@ -53,6 +54,7 @@ _FOOTER = (
     ("/lots", "menu.lots"),
     ("/statistics", "menu.statistics"),
     ("/organisations", "menu.organisations"),
+    ("/experts", "menu.experts"),
     ("/help/api", "menu.api"),
 )
 

@@ -9,6 +9,7 @@ from market.db import Database
 from market.deals.seed import seed_policies
 from market.statistics.seed import seed_statistics
 from market.taxonomy.seed import seed_taxonomy
+from matching.synonyms import seed_synonyms
 
 
 def seed(db: Database, now: dt.datetime) -> None:
@@ -18,3 +19,4 @@ def seed(db: Database, now: dt.datetime) -> None:
         seed_policies(session)
         seed_auction_policies(session)
         seed_statistics(session, now)
+        seed_synonyms(session, now)

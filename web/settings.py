@@ -40,6 +40,13 @@ class WorkerMode(enum.StrEnum):
     SEPARATE = "separate"
 
 
+class SearchEngine(enum.StrEnum):
+    """Where searches are answered."""
+
+    EMBEDDED = "embedded"
+    MEILISEARCH = "meilisearch"
+
+
 class ProductionRefused(ValueError):
     """A setting that is fine at home and dangerous in production."""
 
@@ -62,6 +69,24 @@ class Settings(BaseSettings):
     )
     redis_url: SecretStr | None = Field(
         None, description="Redis address, needed when several processes serve live rooms"
+    )
+    search: SearchEngine = Field(
+        SearchEngine.EMBEDDED,
+        description="embedded: index in the data folder; meilisearch: on a server, with an embedded spare",
+    )
+    meilisearch_url: str | None = Field(None, description="Meilisearch address, version 1.14 or newer")
+    meilisearch_key: SecretStr | None = Field(
+        None, description="Meilisearch API key with rights to this market's indexes"
+    )
+    meilisearch_prefix: str = Field(
+        "market",
+        pattern="^[A-Za-z0-9_-]{1,100}$",
+        description="how this market's indexes on the server are named",
+    )
+    vectors: str = Field(
+        "",
+        description="semantic vectors for matching: empty for none, e5 for the optional extra, "
+        "or a file or folder of vectors",
     )
     base_url: str = Field(
         "http://127.0.0.1:8000", description="the address people use; checked as Origin of writes"
@@ -105,6 +130,12 @@ class Settings(BaseSettings):
     log_json: bool = Field(False, description="log as JSON lines")
 
     @model_validator(mode="after")
+    def _engine_has_an_address(self) -> Self:
+        if self.search is SearchEngine.MEILISEARCH and not self.meilisearch_url:
+            raise ValueError("MARKET_SEARCH=meilisearch needs MARKET_MEILISEARCH_URL")
+        return self
+
+    @model_validator(mode="after")
     def _production_is_strict(self) -> Self:
         if self.environment is not Environment.PRODUCTION:
             return self
@@ -119,6 +150,8 @@ class Settings(BaseSettings):
             problems.append("MARKET_MAIL=console sends nothing")
         if not self.base_url.startswith("https://"):
             problems.append("MARKET_BASE_URL must begin with https://")
+        if self.search is SearchEngine.MEILISEARCH and not self.meilisearch_key:
+            problems.append("MARKET_SEARCH=meilisearch needs MARKET_MEILISEARCH_KEY")
         if problems:
             raise ProductionRefused("; ".join(problems))
         return self

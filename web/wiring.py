@@ -31,12 +31,16 @@ from market.files.store import DiskStore, FileStore
 from market.payments.gateway import Gateway, OfflineGateway, SimulatedGateway
 from market.work import enqueue
 from matching.index import SearchIndex
+from matching.index_lock import AdvisoryLock
+from matching.meilisearch_client import Connection as MeilisearchConnection
+from matching.meilisearch_index import MeilisearchIndex
+from matching.spared_index import SparedIndex
 from matching.tantivy_index import TantivyIndex
 from web.alarms import AlarmBook
 from web.doorkeeper import Doorkeeper
 from web.limiter import SharedLimiter
 from web.mail import ConsoleMailer, Mailer, SmtpMailer
-from web.settings import MailBackend, Settings
+from web.settings import MailBackend, SearchEngine, Settings
 
 log = structlog.get_logger()
 
@@ -117,6 +121,27 @@ def make_mailer(settings: Settings) -> Mailer:
     )
 
 
+def make_index(settings: Settings, db: Database) -> SearchIndex:
+    """The search index that settings name. Asks no server yet.
+
+    Where one machine serves, whoever holds the lock on the spare's directory may change the index on the
+    server as well; with PostgreSQL the database tells which of the machines may.
+    """
+    embedded = TantivyIndex(settings.index_dir)
+    if settings.search is SearchEngine.EMBEDDED or settings.meilisearch_url is None:
+        return embedded
+    key = settings.meilisearch_key.get_secret_value() if settings.meilisearch_key else None
+    prefix = settings.meilisearch_prefix
+    engine = MeilisearchIndex(
+        MeilisearchConnection(settings.meilisearch_url, key),
+        prefix,
+        lock=None if db.is_sqlite else AdvisoryLock(db, f"search index {prefix}"),
+        counts=embedded.rarity,
+        memory=settings.index_dir / "meilisearch-confirmed",
+    )
+    return SparedIndex(engine, embedded)
+
+
 def build(
     settings: Settings,
     *,
@@ -149,7 +174,7 @@ def build(
         mailer=mailer or make_mailer(settings),
         limiter=SharedLimiter(redis) if redis else MovingWindowRateLimiter(MemoryStorage()),
         gateway=gateway,
-        index=index or TantivyIndex(settings.index_dir),
+        index=index or make_index(settings, db),
         bus=bus,
         signer=signer,
         writer=writer,

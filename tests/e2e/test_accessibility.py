@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from market.permissions import Role
 from tests.e2e.conftest import Served
-from tests.e2e.site import DESKTOP, LANGUAGES, PHONE, THEMES, Site
+from tests.e2e.site import DESKTOP, LANGUAGES, PHONE, THEMES, Site, Visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -62,6 +63,37 @@ def test_main_pages_have_no_grave_violation(
         # The checker is put into the page, which the page's own policy would refuse.
         context = site.context(person, language=language, theme=theme, viewport=viewport, bypass_csp=True)
         wrong = violations(site.visit(context, visit))
+        if wrong:
+            found[visit.name] = wrong
+        context.close()
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "theme", "viewport"), [LOOKS[0], LOOKS[-1]], ids=["zh-Hans-wide", "en-dark-narrow"]
+)
+def test_searching_has_no_grave_violation(
+    site: Site, language: str, theme: str, viewport: dict[str, int]
+) -> None:
+    visits = [
+        Visit("nothing-found", "/search?q=%22%E7%81%AB%E6%98%9F%22&trl=7-9&region=city"),
+        Visit("relaxed", "/search?q=%E6%B3%B5+%E7%81%AB%E6%98%9F&kind=result"),
+        Visit("saving", "/search?q=%E6%B3%B5+-%E6%9F%B4%E6%B2%B9", Role.DEMAND_OWNER),
+        Visit("saved-searches", "/account/searches", Role.DEMAND_OWNER),
+        Visit("synonyms", "/admin/synonyms", Role.STAFF),
+    ]
+    found = {}
+    for visit in visits:
+        person = None if visit.role is None else site.person(visit.role)
+        context = site.context(person, language=language, theme=theme, viewport=viewport, bypass_csp=True)
+        page = site.visit(context, visit)
+        for summary in page.locator("main section details > summary").all():
+            summary.click()
+        if visit.role is None:
+            page.fill("#mast-q", "泵")
+            page.wait_for_selector("#mast-q-list [role=option]")
+            page.keyboard.press("ArrowDown")
+        wrong = violations(page)
         if wrong:
             found[visit.name] = wrong
         context.close()

@@ -321,3 +321,15 @@ def test_text_that_cannot_be_stored_is_a_bad_row(world: World) -> None:
     assert [(one["line"], one["code"]) for one in done.problems] == [
         (1, "control_character"), (2, "control_character"), (3, "control_character"), (4, "extra_forbidden"),
     ]  # fmt: skip
+
+
+def test_a_result_that_was_merged_is_not_changed_behind_the_other_one(world: World) -> None:
+    assert counts(world.run([row(1), row(2)], publish=True)) == (2, 0, 0, 0)
+    with world.db.write() as session:
+        session.execute(
+            sa.update(t(Result)).where(t(Result).c.id == 2).values(merged_into_id=1, state="withdrawn")
+        )
+    done = world.run([row(1), row(2, title="成果 2 改名")])
+    assert [(one["code"], one["params"]) for one in done.problems] == [("merged", {"into": 1})]
+    assert world.all(Result)[1].title == "成果 2"
+    assert counts(world.run([row(1), row(2)])) == (0, 0, 2, 0)

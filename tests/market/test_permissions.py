@@ -52,9 +52,11 @@ people:manage               ·    ·    ·    ·    ·    ·    all
 policy:edit                 ·    ·    ·    ·    ·    ·    all
 result:create               own  ·    ·    all  all  ·    ·
 result:edit                 own  ·    ·    ·    all  ·    ·
+result:merge                ·    ·    ·    ·    all  ·    ·
 result:read_unpublished     own  ·    ·    all  all  ·    all
 statistics:manage           ·    ·    ·    ·    ·    all  ·
 statistics:read_detail      ·    ·    ·    ·    ·    all  all
+synonyms:edit               ·    ·    ·    ·    all  ·    all
 taxonomy:edit               ·    ·    ·    ·    ·    ·    all
 token:manage                all  all  all  all  all  all  all
 work:manage                 ·    ·    ·    ·    all  ·    all

@@ -119,6 +119,10 @@ class TestStates:
         (ListingState.PUBLISHED, Step.EXPIRE): ListingState.EXPIRED,
         (ListingState.PUBLISHED, Step.CONCLUDE): ListingState.CONCLUDED,
         (ListingState.CONCLUDED, Step.REOPEN): ListingState.PUBLISHED,
+        (ListingState.PUBLISHED, Step.MERGE): ListingState.WITHDRAWN,
+        (ListingState.EXPIRED, Step.MERGE): ListingState.WITHDRAWN,
+        (ListingState.WITHDRAWN, Step.MERGE): ListingState.WITHDRAWN,
+        (ListingState.WITHDRAWN, Step.SEPARATE): ListingState.PUBLISHED,
         **{(s, Step.EDIT): s for s in ListingState if s is not ListingState.CONCLUDED},
     }
 

@@ -34,9 +34,9 @@ def test_partners_are_found_anew_when_the_index_changes(
     found = web.matches.partners_for
     looks: list[int] = []
 
-    def counted(kind: Kind, row_id: int, *rest: object) -> object:
+    def counted(kind: Kind, row_id: int, *rest: object, **named: object) -> object:
         looks.append(row_id)
-        return found(kind, row_id, *rest)  # type: ignore[arg-type]
+        return found(kind, row_id, *rest, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(web.matches, "partners_for", counted)
 

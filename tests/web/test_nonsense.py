@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from starlette.testclient import TestClient
@@ -86,6 +87,12 @@ def client_of(market: Any, role: Role) -> TestClient:
             for value in (SUPERSCRIPT, LONG, "9" * 40)
         ),
         (Role.RESULTS_OFFICER, "/results", {".".join("a" * 3000): "x"}),
+        (Role.BIDDER, "/account/searches", {"name": "x\x00", "query": "q=a"}),
+        (Role.BIDDER, "/account/searches", {"name": "x", "query": "a" * 6001}),
+        *((Role.BIDDER, f"/account/searches/{value}", {"name": "x"}) for value in (SUPERSCRIPT, LONG, "0")),
+        (Role.STAFF, "/admin/synonyms", {"words": "\x00\n\ufffe"}),
+        (Role.STAFF, "/admin/synonyms", {"words": "\n".join(map(str, range(50)))}),
+        (Role.STAFF, f"/admin/synonyms/{LONG}", {"words": "a\nb"}),
         (Role.RESULTS_OFFICER, "/results", {"title": "x", "title.y": "z", "claims": "1", "claims.0": "2"}),
     ],
 )
@@ -110,3 +117,25 @@ def test_no_contract_comes_before_an_agreement(market: Any) -> None:
     client = client_of(market, Role.RESULTS_OFFICER)
     answer = client.post(f"/enquiries/{market[1].enquiries[0]}/contract")
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/search", "/search/feed.atom", "/search/suggestions"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"q": "\x00\ud800"},
+        {"q": '"' * 400 + "-" * 90},
+        {"q": '-"a b" title: 单位:"x 「 -'},
+        {"q": "*:* AND [a TO z] ~2 ^9 \\ ((("},
+        {"q": "𠮷" * 500, "year": SUPERSCRIPT},
+        {"year": LONG, "price": f"{LONG}-", "region": LONG, "page": LONG, "trl": "0-99"},
+        {"year": "1000", "region": "outside", "price": "-0", "sort": "moon", "kind": "moon"},
+        {"region": "99", "industry": "x" * 9000, "mode": "\x00", "owner": "\ud800"},
+    ],
+)
+def test_an_address_without_meaning_is_answered(market: Any, path: str, query: dict[str, str]) -> None:
+    app, _ = market
+    client = TestClient(app, follow_redirects=False)
+    encoded = urlencode(query, errors="surrogatepass")
+    assert client.get(f"{path}?{encoded}").status_code == 200
+    assert client.get(f"{path}?{encoded}&{encoded}&page=2").status_code == 200

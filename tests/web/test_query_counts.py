@@ -28,16 +28,30 @@ from web.matches import RecentMatches
 from web.settings import Environment, Settings, WorkerMode
 
 SMALL = {"results_": 20, "demands_": 10, "lots_": 6, "bids": 4, "contracts_": 6, "enquiries_": 6}
-LARGE = {"results_": 2000, "demands_": 1000, "lots_": 60, "bids": 80, "contracts_": 400, "enquiries_": 300}
+LARGE = {
+    "results_": 2000,
+    "demands_": 1000,
+    "lots_": 60,
+    "bids": 80,
+    "contracts_": 400,
+    "enquiries_": 300,
+    "proposals_": 300,
+}
 
 PAGES: list[tuple[str, Role | None, int]] = [
     ("/", None, 16),
     ("/results", None, 5),
     ("/results?industry=pumps_motors", None, 5),
-    ("/results/{result}", None, 13),
+    ("/results/{result}", None, 17),
     ("/demands", None, 5),
-    ("/demands/{demand}", None, 12),
+    ("/demands/{demand}", None, 17),
     ("/search?q=自吸泵", None, 8),
+    ("/search?q=自吸泵&region=city&price=10-50&year=2026", None, 8),
+    ("/search?q=自吸泵", Role.DEMAND_OWNER, 11),
+    ("/search/feed.atom?q=自吸泵", None, 8),
+    ("/search/suggestions?q=自吸", None, 0),
+    ("/account/searches", Role.DEMAND_OWNER, 5),
+    ("/admin/synonyms", Role.STAFF, 4),
     ("/lots", None, 4),
     ("/lots?show=upcoming", None, 4),
     ("/lots/{lot}", None, 8),
@@ -46,14 +60,19 @@ PAGES: list[tuple[str, Role | None, int]] = [
     ("/organisations/{organisation}", None, 9),
     ("/statistics", None, 14),
     ("/sign-in", None, 2),
-    ("/workbench", Role.STAFF, 14),
+    ("/workbench", Role.STAFF, 18),
+    ("/workbench", Role.BROKER, 14),
+    ("/proposals", Role.BROKER, 6),
+    ("/proposals/{proposal}", Role.BROKER, 10),
+    ("/statistics/funnel", Role.BROKER, 18),
+    ("/statistics/funnel/steps?step=suggested", Role.BROKER, 6),
     ("/workbench", Role.RESULTS_OFFICER, 14),
     ("/workbench", Role.DEMAND_OWNER, 14),
     ("/workbench", Role.BIDDER, 10),
     ("/workbench", Role.OFFICIAL, 10),
     ("/lots/{lot}", Role.BIDDER, 15),
-    ("/results/{result}", Role.RESULTS_OFFICER, 15),
-    ("/demands/{demand}", Role.DEMAND_OWNER, 14),
+    ("/results/{result}", Role.RESULTS_OFFICER, 19),
+    ("/demands/{demand}", Role.DEMAND_OWNER, 19),
     ("/enquiries", Role.RESULTS_OFFICER, 6),
     ("/enquiries/{enquiry}", Role.RESULTS_OFFICER, 9),
     ("/contracts", Role.OFFICIAL, 7),
@@ -62,7 +81,7 @@ PAGES: list[tuple[str, Role | None, int]] = [
     ("/api/v1/results?per_page=100", None, 4),
     ("/api/v1/results/{result}", None, 6),
     ("/api/v1/demands?per_page=100", None, 4),
-    ("/api/v1/demands/{demand}/partners", None, 8),
+    ("/api/v1/demands/{demand}/partners", None, 11),
     ("/api/v1/search?q=自吸泵&per_page=50", None, 6),
     ("/api/v1/lots?per_page=100", None, 4),
     ("/api/v1/lots/{lot}/journal?limit=500", None, 4),
@@ -89,6 +108,7 @@ class Served:
             lot=m.lots[0],
             contract=m.contracts[0],
             enquiry=m.enquiries[0],
+            proposal=m.proposals[0],
             organisation=m.accounts[Role.RESULTS_OFFICER].organisation_id,
         )
         self.client.cookies.clear()

@@ -13,7 +13,7 @@ from market.clock import FixedClock, local_date
 from market.errors import MarketError
 from market.work import run_one
 from web import wiring
-from web.demo import auctions, contracts, enquiries, listings, people, renew
+from web.demo import auctions, contracts, enquiries, listings, pairs, people, renew
 from web.demo.content.generate import generate
 from web.mail import MemoryMailer
 from web.wiring import Parts
@@ -72,10 +72,12 @@ def _load(parts: Parts, now: dt.datetime, tell: Tell) -> str:
         past.writer.stop()
     clock.set(now)
     housekeeping(past)
+    suggested = pairs.enter_pairs(past, cast, now)
     work = handlers(past)
     while run_one(parts.db, work, clock.now):
         pass
     return (
         f"{len(content.organisations)} organisations, {len(results)} results, {len(demands)} demands, "
-        f"{len(content.contracts)} contracts, {len(content.lots)} lots, {len(content.enquiries)} enquiries"
+        f"{len(content.contracts)} contracts, {len(content.lots)} lots, {len(content.enquiries)} enquiries, "
+        f"{suggested} suggested pairs"
     )

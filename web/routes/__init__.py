@@ -13,8 +13,11 @@ from web.routes import (
     auth,
     contracts,
     demands,
+    duplicates,
     enquiries,
     exchange,
+    experts,
+    funnel,
     health,
     help_pages,
     home,
@@ -27,14 +30,19 @@ from web.routes import (
     lot_share,
     lot_stage,
     lots,
+    matches,
     organisations,
     preferences,
+    proposals,
     rehearsal,
     results,
     sales,
+    saved_searches,
     search,
     sockets,
     statistics,
+    suggestions,
+    synonyms,
     workbench,
 )
 from web.routes.api import attachments as api_attachments
@@ -49,6 +57,7 @@ from web.routes.api import organisations as api_organisations
 from web.routes.api import people as api_people
 from web.routes.api import results as api_results
 from web.routes.api import sales as api_sales
+from web.routes.api import saved_searches as api_saved_searches
 from web.routes.api import search as api_search
 from web.routes.api import statistics as api_statistics
 from web.routes.api import taxonomy as api_taxonomy
@@ -60,6 +69,7 @@ PAGES: list[APIRouter] = [
     results.router,
     demands.router,
     search.router,
+    suggestions.router,
     # Before `lots`: their fixed paths would be taken for a lot's id.
     lot_console.router,
     lot_drafts.router,
@@ -73,20 +83,27 @@ PAGES: list[APIRouter] = [
     lot_bids.router,
     lot_documents.router,
     statistics.router,
+    funnel.router,
     account.router,
     admin.router,
     attachments.router,
     auction_rules.router,
     auth.router,
     contracts.router,
+    duplicates.router,
     enquiries.router,
     exchange.router,
+    experts.router,
     health.router,
     alarms.router,
     help_pages.router,
     listings.router,
+    matches.router,
     organisations.router,
     preferences.router,
+    proposals.router,
+    saved_searches.router,
+    synonyms.router,
     workbench.router,
 ]
 API: list[APIRouter] = [
@@ -98,6 +115,7 @@ API: list[APIRouter] = [
     api_demands.router,
     api_results.router,
     api_search.router,
+    api_saved_searches.router,
     api_contracts.router,
     api_deposits.router,
     api_statistics.router,

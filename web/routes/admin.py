@@ -112,6 +112,8 @@ _TABS: tuple[tuple[str, str, Action], ...] = (
     ("/admin", "admin.organisations", Action.ORGANISATION_MEMBERS),
     ("/admin/people", "admin.people", Action.PEOPLE_MANAGE),
     ("/admin/industries", "admin.industries", Action.TAXONOMY_EDIT),
+    ("/admin/duplicates", "admin.duplicates", Action.RESULT_MERGE),
+    ("/admin/synonyms", "admin.synonyms", Action.SYNONYMS_EDIT),
     ("/admin/auction-rules", "admin.auction_rules", Action.AUDIT_READ),
     ("/admin/relations", "admin.relations", Action.LOT_ADMIT),
     ("/admin/work", "admin.work", Action.WORK_MANAGE),

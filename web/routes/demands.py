@@ -15,16 +15,33 @@ from market.demands.queries import DemandDetail, demand_detail, demands
 from market.demands.service import DEMAND
 from market.listings.models import ListingState
 from market.listings.rules import Step
-from market.permissions import Action
+from market.permissions import Action, require
 from market.taxonomy.queries import industries
-from matching.documents import Kind
+from matching import judgments
+from matching.documents import Key, Kind
+from web import demand_help
+from web.demand_help import DemandHelp
 from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
+from web.forms import Form
 from web.matches import KeptPartners, PartnersView
+from web.render import Page
 from web.routes import listing_forms, listing_pages
 from web.routes.listing_forms import Facet
 from web.routes.listing_pages import Feature
 
 router = APIRouter()
+
+
+def aid(page: Page, form: Form, listing_id: int | None, *, look: bool = True) -> DemandHelp:
+    """Help with what is entered; with `look` also what it would meet and repeat."""
+    draft = demand_help.draft_of(form)
+    if not look:
+        return demand_help.help_for(draft, page.language)
+    with page.parts.db.read() as session:
+        return demand_help.help_for(
+            draft, page.language, session, page.parts.index, listing_id=listing_id, own=page.actor.organisation_ids
+        )  # fmt: skip
+
 
 FEATURE = Feature(
     trade=DEMAND,
@@ -39,6 +56,7 @@ FEATURE = Feature(
     withdraw=service.withdraw_demand,
     conclude=service.conclude_demand,
     content_of=service.content_of,
+    aid=aid,
 )
 
 
@@ -53,6 +71,17 @@ class ListPage:
     facets: list[Facet]
     active: list[tuple[str, str]]
     may_create: bool
+    hints: dict[int, int]
+    """For brokers: how many hints are left on a demand."""
+
+
+@dataclass(frozen=True)
+class HelpPage:
+    """Context of the help alone, as the form's script asks for it."""
+
+    aid: DemandHelp
+    action: str
+    """Where the form is sent to be shown again."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +93,8 @@ class DemandPage:
     may_edit: bool
     is_owner: bool
     partners: PartnersView | None
+    may_judge: bool
+    my_words: frozenset[int]
 
 
 @router.get("/demands")
@@ -75,6 +106,8 @@ def list_demands(page: PageDep, session: ReadTx, paging: PagingDep) -> Response:
         limit=paging.per_page, offset=paging.offset, english=page.language == "en",
     )  # fmt: skip
     groups = listing_forms.facets(page, industries(session), demands=True)
+    overseen = page.actor.can(Action.ENQUIRY_OVERSEE)
+    hints = demand_help.hints_left(session, [card.id for card in cards]) if overseen and cards else {}
     context = ListPage(
         items=[{**card.__dict__, "budget_fen": card.budget_fen, "state": None} for card in cards],
         total=total,
@@ -83,6 +116,7 @@ def list_demands(page: PageDep, session: ReadTx, paging: PagingDep) -> Response:
         facets=groups,
         active=listing_forms.active(page, groups),
         may_create=page.actor.can(Action.DEMAND_CREATE),
+        hints=hints,
     )
     return page.render("demands/list.html", context)
 
@@ -94,9 +128,19 @@ def new_demand(page: PageDep) -> Response:
 
 
 @router.post("/demands")
+@router.post("/demands/new")  # the buttons of the help lead here, so that a switch of language finds the form
 def create_demand(page: PageDep, form: FormDep) -> Response:
     """Make a draft, or publish at once."""
     return listing_pages.create(page, FEATURE, form)
+
+
+@router.post("/demands/check")
+def check_draft(page: PageDep, form: FormDep, listing: str = "") -> Response:
+    """The help beside the form, anew for what is entered now. Stores nothing."""
+    require(page.actor, Action.DEMAND_CREATE)
+    listing_id = int(listing) if listing.isdecimal() and len(listing) < 19 else None
+    action = f"/demands/{listing_id}/edit" if listing_id else "/demands/new"
+    return page.render("demands/help.html", HelpPage(aid(page, form, listing_id), action))
 
 
 @router.get("/demands/{demand_id}")
@@ -105,15 +149,24 @@ def show_demand(page: PageDep, session: ReadTx, demand_id: RowId) -> Response:
     detail = demand_detail(session, page.actor, demand_id, english=page.language == "en")
     kept: KeptPartners = page.request.app.state.kept_partners
     steps = listing_pages.rights(page, DEMAND, detail.organisation_id, detail.state)
+    may_judge = judgments.may_judge(page.actor, detail.organisation_id)
     context = DemandPage(
         demand=detail,
         steps=frozenset(step.value for step in steps),
         may_edit=page.actor.can(Action.DEMAND_EDIT, detail.organisation_id),
         is_owner=detail.organisation_id in page.actor.organisation_ids,
         partners=(
-            kept.get(Kind.DEMAND, detail.id, session, page.parts.index, page.language, page.now)
+            kept.get(
+                Kind.DEMAND, detail.id, session, page.parts.index, page.language, page.now, inside=may_judge
+            )
             if detail.state is ListingState.PUBLISHED
             else None
+        ),
+        may_judge=may_judge,
+        my_words=(
+            judgments.clicked_by(session, page.actor, Key(Kind.DEMAND, detail.id))
+            if may_judge
+            else frozenset()
         ),
     )
     return page.render("demands/detail.html", context)

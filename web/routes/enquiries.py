@@ -25,13 +25,18 @@ from market.enquiries.inputs import (
 )
 from market.enquiries.models import EnquiryState, PassReason
 from market.enquiries.queries import Box, Card, Detail, ReplyTime
+from market.enquiries.rules import Side
 from market.errors import NotFound, SignInRequired
 from market.listings.models import ListingState
 from market.listings.queries import Filter, result_detail, results
 from market.permissions import Action, require
+from market.taxonomy.queries import industry_names
+from matching.proposals import queries as proposals
+from matching.proposals.queries import Behind
 from web import i18n
 from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
 from web.forms import Form
+from web.matches import sentence
 from web.render import Page
 
 router = APIRouter()
@@ -198,6 +203,11 @@ class EnquiryPage:
     may_contract: bool
     today: str
     may_write: bool
+    behind: Behind | None
+    why: list[str]
+    """Why a broker brought the two together."""
+    asked_for: bool
+    """Whether the reader's organisation is asked for without having written this itself."""
 
 
 def _enquiry_page(page: Page, session: Session, enquiry_id: int, form: Form) -> Response:
@@ -205,6 +215,9 @@ def _enquiry_page(page: Page, session: Session, enquiry_id: int, form: Form) -> 
     steps = frozenset(step.value for step in detail.steps)
     people = service.followers(session, detail.to_organisation_id) if "follow" in steps else {}
     sides = [one for one in (detail.from_organisation_id, detail.to_organisation_id) if one is not None]
+    behind = proposals.behind(session, enquiry_id)
+    names = industry_names(session, page.language) if behind is not None else {}
+    why = [sentence(one, names, page.language) for one in behind.reasons if one.favourable] if behind else []
     context = EnquiryPage(
         detail,
         form,
@@ -218,6 +231,9 @@ def _enquiry_page(page: Page, session: Session, enquiry_id: int, form: Form) -> 
         local_date(page.now).isoformat(),
         bool(detail.sides)
         and detail.state in (EnquiryState.OPEN, EnquiryState.ANSWERED, EnquiryState.NEGOTIATING),
+        behind,
+        why,
+        detail.for_demand_id is not None and Side.ASKING in detail.sides,
     )
     return page.render("enquiries/detail.html", context)
 

@@ -24,7 +24,7 @@ WORDS = ("keywords", "ipc")
 """Lists that are typed into one field, separated by commas."""
 AMOUNTS = ("price_low_fen", "price_high_fen", "budget_low_fen", "budget_high_fen")
 """Amounts that are typed in units of 10,000 yuan unless they name another."""
-CONTROLS = frozenset({"organisation_id", "version", "do", "add_row"})
+CONTROLS = frozenset({"organisation_id", "version", "do", "add_row", "add_target", "distinct"})
 """What a form sends beside the input model's fields."""
 _PRESET = {"comparator", "status"}
 _PLAIN_NUMBER = re.compile(r"^[0-9][0-9,，]*(\.[0-9]+)?$")
@@ -232,7 +232,8 @@ def shown(name: str, value: Any, language: str, industries: Mapping[str, str]) -
         return industries.get(value, value)
     if name == "modes":
         return "、".join(i18n.term(f"CooperationMode.{item}", language) for item in value)
-    if name in _ENUMS:
+    # A claim's comparator is prose, a target's a choice: only a member has a name of its own.
+    if name in _ENUMS and member(_ENUMS[name], value) is not None:
         return i18n.term(f"{_ENUMS[name].__name__}.{value}", language)
     if isinstance(value, list):
         if isinstance(value[0], Mapping):

@@ -21,13 +21,14 @@ from market.files.queries import FileView, openable
 from market.files.queries import of as files_of
 from market.listings import attachments, history, rules
 from market.listings.inputs import ReasonInput
-from market.listings.lifecycle import Trade
+from market.listings.lifecycle import Trade, refuse_merged
 from market.listings.models import ListingState
 from market.listings.queries import editable, organisations_to_list_for
 from market.listings.rules import Step
 from market.permissions import require
 from market.taxonomy.queries import IndustryView, industries
 from web import i18n
+from web.demand_help import DemandHelp, with_target
 from web.forms import Form
 from web.render import Page
 from web.routes import listing_forms
@@ -53,11 +54,13 @@ class Feature:
     withdraw: Callable[..., Any]
     conclude: Callable[..., Any]
     content_of: Callable[[Session, Any], dict[str, Any]]
+    aid: Callable[..., DemandHelp] | None = None
+    """(page, form, listing_id, look=…): help with the wording, for demands."""
 
 
 @dataclass(frozen=True)
 class FormPage:
-    """Context of the form, new or filled."""
+    """Context of the form, new or filled. With `aid` there is help beside it."""
 
     form: Form
     base: str
@@ -71,6 +74,7 @@ class FormPage:
     visibilities: list[Visibility]
     max_mb: int
     file_form: Form = field(default_factory=Form)
+    aid: DemandHelp | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,11 @@ class HistoryPage:
 
 
 def new(
-    page: Page, feature: Feature, form: Form | None = None, spare: dict[str, int] | None = None
+    page: Page,
+    feature: Feature,
+    form: Form | None = None,
+    spare: dict[str, int] | None = None,
+    aid: DemandHelp | None = None,
 ) -> Response:
     """The empty form, or the one just sent."""
     require(page.actor, feature.trade.create)
@@ -126,7 +134,7 @@ def new(
     if form is None:
         first = {"organisation_id": places[0][0]} if len(places) == 1 else {}
         form = listing_forms.form_of(first)
-    return _form_page(page, feature, form, choices, places, spare or {})
+    return _form_page(page, feature, form, choices, places, spare or {}, aid=aid)
 
 
 def create(page: Page, feature: Feature, form: Form) -> Response:
@@ -135,6 +143,10 @@ def create(page: Page, feature: Feature, form: Form) -> Response:
     form, blank = listing_forms.compact(form, feature.lists)
     if form.has("add_row"):
         return new(page, feature, form, _one_more(form, blank))
+    if feature.aid is not None and _wants_help(form):
+        form = with_target(form)
+        return new(page, feature, form, blank, feature.aid(page, form, None))
+    near = _near(page, feature, form, None)
 
     def action(session: Session) -> str:
         data = listing_forms.for_parsing(form).parse(feature.input)
@@ -145,12 +157,13 @@ def create(page: Page, feature: Feature, form: Form) -> Response:
         row = feature.create(session, page.actor, page.now, organisation_id, data)
         if form.value("do") == "publish":
             feature.publish(session, page.actor, page.now, row.id, days=page.parts.settings.listing_days)
+            _ask_whether_distinct(near)
         return f"{feature.base}/{row.id}"
 
     return page.submit(
         form,
         action,
-        lambda refused: new(page, feature, listing_forms.with_problems_in_place(refused), blank),
+        lambda refused: new(page, feature, listing_forms.with_problems_in_place(refused), blank, near),
         flash="published" if form.value("do") == "publish" else "draft_saved",
     )
 
@@ -162,10 +175,12 @@ def edit(
     form: Form | None = None,
     spare: dict[str, int] | None = None,
     file_form: Form | None = None,
+    aid: DemandHelp | None = None,
 ) -> Response:
     """The form filled with what is stored, or the one just sent."""
     with page.parts.db.read() as session:
         row = editable(session, page.actor, feature.trade, feature.model, listing_id)
+        refuse_merged(row)
         rules.after(row.state, Step.EDIT)
         if form is None:
             form = listing_forms.form_of(feature.content_of(session, row), version=row.version)
@@ -175,10 +190,12 @@ def edit(
         choices = _industries(session, page, keep=row.industry_code)
         visibilities = openable(page.actor, row.organisation_id, party=False)
         found = files_of(session, feature.trade.kind, listing_id, visibilities)
+    if aid is None and feature.aid is not None:
+        aid = feature.aid(page, form, listing_id, look=False)
     return _form_page(
         page, feature, form, choices, [], spare or {},
         listing_id=listing_id, title=row.title, state=ListingState(row.state), files=found,
-        file_form=file_form,
+        file_form=file_form, aid=aid,
     )  # fmt: skip
 
 
@@ -189,6 +206,10 @@ def save(page: Page, feature: Feature, listing_id: int, form: Form) -> Response:
     form, blank = listing_forms.compact(form, feature.lists)
     if form.has("add_row"):
         return edit(page, feature, listing_id, form, _one_more(form, blank))
+    if feature.aid is not None and _wants_help(form):
+        form = with_target(form)
+        return edit(page, feature, listing_id, form, blank, aid=feature.aid(page, form, listing_id))
+    near = _near(page, feature, form, listing_id)
     days = page.parts.settings.listing_days
 
     def action(session: Session) -> str:
@@ -198,12 +219,15 @@ def save(page: Page, feature: Feature, listing_id: int, form: Form) -> Response:
         row = feature.edit(session, page.actor, page.now, listing_id, data, version, days=days)
         if form.value("do") == "publish" and row.state != ListingState.PUBLISHED.value:
             feature.publish(session, page.actor, page.now, listing_id, days=days)
+            _ask_whether_distinct(near)
         return f"{feature.base}/{listing_id}"
 
     return page.submit(
         form,
         action,
-        lambda refused: edit(page, feature, listing_id, listing_forms.with_problems_in_place(refused), blank),
+        lambda refused: edit(
+            page, feature, listing_id, listing_forms.with_problems_in_place(refused), blank, aid=near
+        ),
         flash="published" if form.value("do") == "publish" else "saved",
     )
 
@@ -211,16 +235,24 @@ def save(page: Page, feature: Feature, listing_id: int, form: Form) -> Response:
 def show_again(page: Page, feature: Feature, listing_id: int, form: Form, step: Step, back: str) -> Response:
     """Publish or reconfirm; what is missing is shown at the fields of the form."""
 
+    near: DemandHelp | None = None
+    if step is Step.PUBLISH and feature.aid is not None:
+        with page.parts.db.read() as session:
+            row = editable(session, page.actor, feature.trade, feature.model, listing_id)
+            filled = listing_forms.form_of(feature.content_of(session, row))
+        near = feature.aid(page, filled, listing_id)
+
     def action(session: Session) -> str:
         verb = feature.publish if step is Step.PUBLISH else feature.reconfirm
         verb(session, page.actor, page.now, listing_id, days=page.parts.settings.listing_days)
+        _ask_whether_distinct(near)
         return back
 
     def again(refused: Form) -> Response:
         with page.parts.db.read() as session:
             row = editable(session, page.actor, feature.trade, feature.model, listing_id)
             filled = listing_forms.form_of(feature.content_of(session, row), version=row.version)
-        return edit(page, feature, listing_id, filled.with_problems(refused.problems))
+        return edit(page, feature, listing_id, filled.with_problems(refused.problems), aid=near)
 
     return page.submit(form, action, again, flash="published" if step is Step.PUBLISH else "reconfirmed")
 
@@ -229,6 +261,7 @@ def ask(page: Page, feature: Feature, listing_id: int, step: Step, form: Form | 
     """Ask for the reason before withdrawing or concluding."""
     with page.parts.db.read() as session:
         row = editable(session, page.actor, feature.trade, feature.model, listing_id)
+        refuse_merged(row)
         rules.after(row.state, step)
     context = StepPage(form or Form(), feature.base, listing_id, row.title, step.value)
     return page.render("results/step.html", context)
@@ -314,6 +347,27 @@ def back_of(form: Form, otherwise: str) -> str:
     return safe_path(form.value("back"), otherwise)
 
 
+def _wants_help(form: Form) -> bool:
+    return form.value("do") == "check" or form.has("add_target")
+
+
+def _near(page: Page, feature: Feature, form: Form, listing_id: int | None) -> DemandHelp | None:
+    """What is open already like a listing about to be published, unless it was said to be something else.
+
+    Asked before the transaction begins, because the index takes its time.
+    """
+    if feature.aid is None or form.value("do") != "publish" or form.has("distinct"):
+        return None
+    return feature.aid(page, form, listing_id)
+
+
+def _ask_whether_distinct(near: DemandHelp | None) -> None:
+    """Raise InvalidInput (field `distinct`) where something like it is open. Comes after every other refusal,
+    so that it is asked once the rest is in order."""
+    if near is not None and near.demands:
+        raise InvalidInput([("distinct", "near_duplicate", {})])
+
+
 def _one_more(form: Form, blank: dict[str, int]) -> dict[str, int]:
     wanted = form.value("add_row")
     return {name: number + (1 if name == wanted else 0) for name, number in blank.items()}
@@ -337,6 +391,7 @@ def _form_page(
     state: ListingState | None = None,
     files: list[FileView] | None = None,
     file_form: Form | None = None,
+    aid: DemandHelp | None = None,
 ) -> Response:
     context = FormPage(
         form=form,
@@ -351,5 +406,6 @@ def _form_page(
         visibilities=list(Visibility),
         max_mb=page.parts.settings.max_upload_mb,
         file_form=file_form or Form(),
+        aid=aid,
     )
     return page.render(f"{feature.base.strip('/')}/form.html", context)

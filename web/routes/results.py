@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from market.errors import NotFound
 from market.listings import service
 from market.listings.inputs import ResultInput
 from market.listings.models import ListingState, Result
-from market.listings.queries import ResultDetail, result_detail, results
+from market.listings.queries import ResultDetail, gone_to, result_detail, results
 from market.listings.rules import Step
 from market.listings.service import RESULT
 from market.permissions import Action
 from market.taxonomy.queries import industries
-from matching.documents import Kind
+from matching import judgments
+from matching.documents import Key, Kind
 from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
 from web.matches import KeptPartners, PartnersView
 from web.routes import listing_forms, listing_pages
@@ -64,6 +66,8 @@ class ResultPage:
     may_auction: bool
     is_owner: bool
     partners: PartnersView | None
+    may_judge: bool
+    my_words: frozenset[int]
 
 
 @router.get("/results")
@@ -99,12 +103,27 @@ def create_result(page: PageDep, form: FormDep) -> Response:
     return listing_pages.create(page, FEATURE, form)
 
 
+def moved_to(path: str) -> Response:
+    """The answer for a result that was merged: permanent, but asked for again after a day, for a merger can be
+    undone."""
+    return RedirectResponse(path, status_code=301, headers={"Cache-Control": "public, max-age=86400"})
+
+
 @router.get("/results/{result_id}")
 def show_result(page: PageDep, session: ReadTx, result_id: RowId) -> Response:
     """One result."""
-    detail = result_detail(session, page.actor, result_id, english=page.language == "en")
+    try:
+        detail = result_detail(session, page.actor, result_id, english=page.language == "en")
+    except NotFound:
+        into = gone_to(session, page.actor, result_id)
+        if into is None:
+            raise
+        return moved_to(f"/results/{into}")
     kept: KeptPartners = page.request.app.state.kept_partners
     steps = listing_pages.rights(page, RESULT, detail.organisation_id, detail.state)
+    if detail.merged_into_id is not None:
+        steps = frozenset()
+    may_judge = page.actor.can(Action.ENQUIRY_OVERSEE)
     context = ResultPage(
         result=detail,
         steps=frozenset(step.value for step in steps),
@@ -112,9 +131,17 @@ def show_result(page: PageDep, session: ReadTx, result_id: RowId) -> Response:
         may_auction=page.actor.can(Action.LOT_CREATE, detail.organisation_id),
         is_owner=detail.organisation_id in page.actor.organisation_ids,
         partners=(
-            kept.get(Kind.RESULT, detail.id, session, page.parts.index, page.language, page.now)
+            kept.get(
+                Kind.RESULT, detail.id, session, page.parts.index, page.language, page.now, inside=may_judge
+            )
             if detail.state is ListingState.PUBLISHED
             else None
+        ),
+        may_judge=may_judge,
+        my_words=(
+            judgments.clicked_by(session, page.actor, Key(Kind.RESULT, detail.id))
+            if may_judge
+            else frozenset()
         ),
     )
     return page.render("results/detail.html", context)

@@ -1,113 +1,52 @@
-"""The search page: words, filters and order, all in the address, so that it can be shared.
-
-A value in the address that means nothing is ignored rather than refused: links grow old.
-"""
+"""The search page and its feed: words, filters and order, all in the address, so that it can be shared."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
 from market.db import Session
 from market.listings.models import CooperationMode
-from market.money import FEN_PER_WAN
 from market.parties.models import OrganisationKind
-from market.taxonomy import queries as taxonomy
-from matching import documents
-from matching.documents import Kind
-from matching.index import DEEPEST, Facet, Filters, Hits, IndexState, Sort
-from web import i18n
+from matching import documents, query, text
+from matching.documents import Document, Kind
+from matching.index import (
+    DEEPEST,
+    PRICE_BANDS,
+    Circle,
+    Facet,
+    Hits,
+    IndexState,
+    Sort,
+    circle_codes,
+    circle_counts,
+)
+from matching.query import Clause, Query
+from matching.saved import queries as saved
+from web import feeds, i18n, searching
 from web.deps import PageDep, ReadTx
-from web.matches import Card, card, mode_name
+from web.feeds import Feed, FeedEntry
+from web.matches import Card, card, href_of, mode_name
 from web.render import Page, changed_url
+from web.searching import PER_PAGE, TRL_BANDS, Asked, Names, six
 
 router = APIRouter()
 
-PER_PAGE = 20
-LONGEST_QUERY = 500
-TRL_BANDS = {"1-3": range(1, 4), "4-6": range(4, 7), "7-9": range(7, 10)}
-PRICE_BANDS = ("0-10", "10-50", "50-100", "100-500", "500-")
-"""In ten thousands of yuan (万元), as the address holds them; any other `from-to` is understood too."""
-MOST_REGIONS = 14
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the address asks for."""
-
-    words: str
-    kind: Kind | None
-    industries: tuple[str, ...]
-    trls: tuple[str, ...]
-    modes: tuple[str, ...]
-    owners: tuple[str, ...]
-    region: str
-    price: str
-    sort: Sort
-    page: int
-
-    @property
-    def filters(self) -> Filters:
-        """As the index takes them."""
-        low, high = price_bounds(self.price)
-        return Filters(
-            kinds=frozenset({self.kind.value}) if self.kind else frozenset(),
-            industries=frozenset(self.industries),
-            modes=frozenset(self.modes),
-            owner_kinds=frozenset(self.owners),
-            trls=frozenset(level for band in self.trls for level in TRL_BANDS[band]),
-            price_from=low,
-            price_to=high,
-            region=self.region or None,
-        )
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether any filter but the kind is in force."""
-        return bool(self.industries or self.trls or self.modes or self.owners or self.region or self.price)
-
-
-def read(query: QueryParams) -> Asked:
-    """The address's parameters, those without meaning left out."""
-    kind, sort = query.get("kind", ""), query.get("sort", "")
-    words = " ".join(query.get("q", "").split())[:LONGEST_QUERY]
-    fallback = Sort.RELEVANCE if words else Sort.NEWEST
-    page, region, price = query.get("page", ""), query.get("region", ""), query.get("price", "")
-    return Asked(
-        words=words,
-        kind=Kind(kind) if kind in set(Kind) else None,
-        industries=_several(query, "industry"),
-        trls=tuple(band for band in _several(query, "trl") if band in TRL_BANDS),
-        modes=tuple(mode for mode in _several(query, "mode") if mode in set(CooperationMode)),
-        owners=tuple(owner for owner in _several(query, "owner") if owner in set(OrganisationKind)),
-        region=region if region.isascii() and region.isdigit() and 2 <= len(region) <= 6 else "",
-        price=price if price_bounds(price) != (None, None) else "",
-        sort=Sort(sort) if sort in set(Sort) else fallback,
-        page=max(1, min(int(page), DEEPEST // PER_PAGE)) if re.fullmatch(r"[0-9]{1,6}", page) else 1,
-    )
-
-
-def _several(query: QueryParams, name: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(value[:64] for value in query.getlist(name) if value))[:20]
-
-
-def price_bounds(written: str) -> tuple[int | None, int | None]:
-    """`10-50` (万元) as fen; either end may be missing. (None, None) for what is no such range."""
-    low, dash, high = written.partition("-")
-    if not dash or not all(
-        end == "" or (end.isascii() and end.isdigit() and len(end) <= 7) for end in (low, high)
-    ):
-        return None, None
-    return (
-        int(low) * FEN_PER_WAN if low else None,
-        int(high) * FEN_PER_WAN if high else None,
-    )
+MOST_REGIONS = 12
+MOST_YEARS = 10
+MOST_WORDS = 5
+"""Single words offered when nothing held all of them."""
+IN_FEED = 50
+FEED_LASTS_S = 300
+"""How long a reader may keep a feed, seconds."""
+SUMMARY = 300
+"""Characters of an entry's text in a feed."""
+NAME = 120
+"""Characters of a proposed name."""
 
 
 @dataclass(frozen=True)
@@ -133,13 +72,18 @@ class Group:
 
 @dataclass(frozen=True)
 class SearchPage:
-    """Context of the search page."""
+    """Context of the search page. Pairs are (text, address).
+
+    `understood` is what was read of the words beside plain ones, each with the address that is without it;
+    `fewer` are single words to look for when nothing held all of them.
+    """
 
     words: str
     kind: str
     found: list[Card]
     total: int
     groups: list[Group]
+    understood: list[tuple[str, str]]
     active: list[tuple[str, str]]
     clear_href: str
     keep: dict[str, str]
@@ -148,51 +92,121 @@ class SearchPage:
     number: int
     pages: int
     relaxed: bool
-    building: bool
+    fewer: list[tuple[str, str]]
+    suggestion: tuple[str, str] | None
+    state: IndexState
     narrowed: bool
+    feed_href: str
+    saving: str
+    proposed_name: str
+    kept: str
 
 
 @router.get("/search")
 def search_page(page: PageDep, session: ReadTx) -> Response:
     """Results and demands found by words, numbers and filters."""
-    asked = read(page.request.query_params)
-    index = page.parts.index
+    asked = searching.read(page.request.query_params)
+    index, home = page.parts.index, page.parts.settings.region_code
+    read = query.parse(asked.words)
     hits = index.search(
-        asked.words,
-        asked.filters,
+        read,
+        asked.filters(home),
         sort=asked.sort,
         offset=(asked.page - 1) * PER_PAGE,
         limit=PER_PAGE,
         facets=list(Facet),
     )
-    names = _names(session, hits, asked, page.language)
+    regions = {*map(six, hits.facets.get(Facet.REGION, {})), *map(six, circle_codes(home).values())}
+    names = searching.names(session, page.language, [asked], regions)
     groups = _groups(hits, asked, names, page)
-    clear = changed_url(
-        page.request, industry=None, trl=None, mode=None, owner=None, region=None, price=None, page=None
-    )
+    canonical = asked.canonical
+    said = searching.said(asked, names, page.language)
     context = SearchPage(
         words=asked.words,
         kind=asked.kind.value if asked.kind else "",
         found=_cards(session, hits, names.industries),
         total=hits.total,
         groups=groups,
+        understood=list(_understood(read, page)),
         active=list(_active(groups, page)),
-        clear_href=clear,
-        keep={"q": asked.words, "kind": asked.kind.value if asked.kind else "", "sort": _kept_sort(asked)},
+        clear_href=_address(page, **dict.fromkeys(asked.narrowing)),
+        keep={
+            "q": asked.words,
+            "kind": asked.kind.value if asked.kind else "",
+            "sort": "" if asked.sort is asked.default_sort else asked.sort.value,
+        },
         tabs=list(_tabs(hits, asked, page)),
         sorts=list(_sorts(asked, page)),
         number=asked.page,
         pages=-(-min(hits.total, DEEPEST) // PER_PAGE),
         relaxed=hits.relaxed,
-        building=index.state is IndexState.BUILDING,
-        narrowed=asked.narrowed,
+        fewer=[(word, _address(page, q=word)) for word in read.words[:MOST_WORDS]] if hits.relaxed else [],
+        suggestion=(hits.suggestion, _address(page, q=hits.suggestion)) if hits.suggestion else None,
+        state=index.state,
+        narrowed=bool(asked.narrowing),
+        feed_href=_feed_address(canonical, page.language),
+        saving=canonical,
+        proposed_name=" · ".join(said)[:NAME] or i18n.term("search.all", page.language),
+        kept=saved.kept_as(session, page.actor, canonical),
     )
     return page.render("search/search.html", context)
 
 
-def _kept_sort(asked: Asked) -> str:
-    default = Sort.RELEVANCE if asked.words else Sort.NEWEST
-    return "" if asked.sort is default else asked.sort.value
+@router.get("/search/feed.atom")
+def search_feed(page: PageDep, session: ReadTx) -> Response:
+    """The newest fifty entries that a search finds, as an Atom feed; the parameters are the page's.
+
+    Unlike the page it holds nothing when nothing holds enough of the words.
+    """
+    asked = searching.read(page.request.query_params)
+    settings, language = page.parts.settings, page.language
+    base = settings.base_url.rstrip("/")
+    hits = page.parts.index.search(
+        asked.words, asked.filters(settings.region_code), sort=Sort.NEWEST, limit=IN_FEED
+    )
+    keys = [] if hits.relaxed else [hit.key for hit in hits.hits]
+    found = documents.load(session, keys)
+    names = searching.names(session, language, [asked])
+    market = settings.name if language == "zh-Hans" else settings.name_en
+    said = searching.said(asked, names, language) or [i18n.term("search.all", language)]
+    canonical = asked.canonical
+    feed = Feed(
+        name=f"search?{canonical}",
+        title=f"{' · '.join(said)} – {market}",
+        subtitle=i18n.term("search.feed", language),
+        language=language,
+        publisher=market,
+        own_link=base + _feed_address(canonical, language),
+        page_link=base + (f"/search?{canonical}" if canonical else "/search"),
+        entries=tuple(
+            _entry(found[hit.key], base, names.industries, language) for hit in hits.hits if hit.key in found
+        ),
+    )
+    return feeds.answer(feed, base, page.request.headers, FEED_LASTS_S)
+
+
+def _entry(one: Document, base: str, industries: Mapping[str, str], language: str) -> FeedEntry:
+    published = one.published_at or feeds.NEVER
+    return FeedEntry(
+        name=f"{one.key.kind.value}/{one.key.id}",
+        title=f"[{i18n.term(f'subject.{one.key.kind.value}', language)}] {one.title}",
+        link=base + href_of(one.key),
+        author=one.owner_name,
+        category=industries.get(one.industry, one.industry),
+        summary="".join(piece.text for piece in text.excerpt(one.text, [], SUMMARY)),
+        published=published,
+        updated=max(published, one.updated_at or published),
+    )
+
+
+def _feed_address(canonical: str, language: str) -> str:
+    # A reader sends no cookie: the language stands in the address.
+    return f"/search/feed.atom?{'&'.join(part for part in (canonical, f'lang={language}') if part)}"
+
+
+def _address(page: Page, **changes: Any) -> str:
+    """This search with some parameters changed, from its first page."""
+    return changed_url(page.request, **{**changes, "page": None})
 
 
 def _cards(session: Session, hits: Hits, industries: Mapping[str, str]) -> list[Card]:
@@ -201,99 +215,132 @@ def _cards(session: Session, hits: Hits, industries: Mapping[str, str]) -> list[
     return [card(found[hit.key], hits.terms, industries) for hit in hits.hits if hit.key in found]
 
 
-@dataclass(frozen=True)
-class _Names:
-    industries: Mapping[str, str]
-    regions: Mapping[str, str]
+def _understood(read: Query, page: Page) -> Iterator[tuple[str, str]]:
+    for clause in read.clauses:
+        yield clause_text(clause, page.language), _address(page, q=str(read.without(clause)) or None)
 
 
-def _names(session: Session, hits: Hits, asked: Asked, language: str) -> _Names:
-    codes = {_six(code) for code in hits.facets.get(Facet.REGION, {})} | ({asked.region} - {""})
-    return _Names(taxonomy.industry_names(session, language), taxonomy.region_names(session, codes, language))
+def clause_text(clause: Clause, language: str) -> str:
+    """A condition of a query in words."""
+    key = "phrase" if clause.phrase else "words"
+    said = i18n.term(f"clause.{key}", language, {"text": clause.text})
+    if clause.field is not None:
+        field = i18n.label(clause.field, language)
+        said = i18n.term("clause.field", language, {"field": field, "text": said})
+    return i18n.term("clause.excluded", language, {"text": said}) if clause.excluded else said
 
 
-def _six(code: str) -> str:
-    """A stem of a division code (`3310`) as the code itself (`331000`)."""
-    return code.ljust(6, "0")
+def _options(
+    found: Mapping[str, int], chosen: Iterable[str], name: Callable[[str], str], order: Iterable[str]
+) -> list[Choice]:
+    """Choices in an order, without those that would find nothing and are not chosen."""
+    chosen = tuple(chosen)
+    return [
+        Choice(value, name(value), found.get(value, 0), value in chosen)
+        for value in order
+        if found.get(value) or value in chosen
+    ]
 
 
-def _groups(hits: Hits, asked: Asked, names: _Names, page: Page) -> list[Group]:
+def _groups(hits: Hits, asked: Asked, names: Names, page: Page) -> list[Group]:
     counts, language = hits.facets, page.language
-
-    def options(
-        found: Mapping[str, int], chosen: Iterable[str], name: Callable[[str], str], order: Iterable[str]
-    ) -> list[Choice]:
-        chosen = tuple(chosen)
-        return [
-            Choice(value, name(value), found.get(value, 0), value in chosen)
-            for value in order
-            if found.get(value) or value in chosen
-        ]
-
-    industries = counts[Facet.INDUSTRY]
     levels = counts[Facet.TRL]
     bands = {band: sum(levels.get(str(n), 0) for n in span) for band, span in TRL_BANDS.items()}
-    regions = {_six(code): count for code, count in counts[Facet.REGION].items()}
-    home = page.parts.settings.region_code
-    shown = sorted(regions, key=lambda code: (code != home, -regions[code], code))[:MOST_REGIONS]
-    if asked.region and _six(asked.region) not in shown:
-        shown.append(_six(asked.region))
+    years = counts[Facet.YEAR]
+    chosen_years = [str(year) for year in asked.years]
+    newest = sorted({*sorted(years, reverse=True)[:MOST_YEARS], *chosen_years}, reverse=True)
     groups = [
         Group(
             "industry",
             i18n.term("Facet.industry", language),
-            options(
-                industries, asked.industries, lambda code: names.industries.get(code, code), names.industries
+            _options(
+                counts[Facet.INDUSTRY],
+                asked.industries,
+                lambda code: names.industries.get(code, code),
+                names.industries,
             ),
         ),
         Group(
             "trl",
             i18n.term("Facet.trl", language),
-            options(bands, asked.trls, lambda band: i18n.term(f"trl.{band}", language), TRL_BANDS),
+            _options(bands, asked.trls, lambda band: i18n.term(f"trl.{band}", language), TRL_BANDS),
         ),
         Group(
             "mode",
             i18n.term("Facet.mode", language),
-            options(counts[Facet.MODE], asked.modes, lambda mode: mode_name(mode, language), CooperationMode),
+            _options(
+                counts[Facet.MODE], asked.modes, lambda mode: mode_name(mode, language), CooperationMode
+            ),
         ),
+        Group(
+            "region",
+            i18n.term("Facet.region", language),
+            _with_any(_places(counts[Facet.REGION], asked, names, page), language),
+            kind="radio",
+        ),
+        Group(
+            "price",
+            i18n.term("Facet.price", language),
+            _with_any(_prices(counts[Facet.PRICE], asked, language), language),
+            kind="radio",
+        ),
+        Group("year", i18n.term("Facet.year", language), _options(years, chosen_years, str, newest)),
         Group(
             "owner",
             i18n.term("Facet.owner_kind", language),
-            options(
+            _options(
                 counts[Facet.OWNER_KIND],
                 asked.owners,
                 lambda kind: i18n.label(OrganisationKind(kind), language),
                 OrganisationKind,
             ),
         ),
-        Group(
-            "region",
-            i18n.term("Facet.region", language),
-            _with_any(
-                options(
-                    regions,
-                    [_six(asked.region)] if asked.region else [],
-                    lambda code: names.regions.get(code, code),
-                    shown,
-                ),
-                language,
-            ),
-            kind="radio",
-        ),
-        Group(
-            "price",
-            i18n.term("facet.price", language),
-            _with_any(
-                [
-                    Choice(band, _price_text(band, language), None, band == asked.price)
-                    for band in dict.fromkeys((*PRICE_BANDS, *([asked.price] if asked.price else [])))
-                ],
-                language,
-            ),
-            kind="radio",
-        ),
     ]
     return [group for group in groups if group.options]
+
+
+def _places(found: Mapping[str, int], asked: Asked, names: Names, page: Page) -> list[Choice]:
+    """The circles around the market's own place, then other divisions, the fullest first."""
+    home, language = page.parts.settings.region_code, page.language
+    circles = circle_codes(home)
+    counts = circle_counts(found, home)
+    chosen = asked.region
+    if chosen[:1].isdigit():
+        # An older link may name the city by its code.
+        near = (circle for circle, code in circles.items() if six(code) == six(chosen))
+        chosen = next(near, six(chosen))
+
+    def circle_name(circle: str) -> str:
+        name = i18n.label(Circle(circle), language)
+        code = six(circles[Circle(circle)])
+        place = names.regions.get(code, code)
+        return name if place == code or circle == Circle.OUTSIDE else f"{name} · {place}"
+
+    divisions = {six(code): count for code, count in found.items()}
+    for code in circles.values():
+        divisions.pop(six(code), None)
+    order = sorted(divisions, key=lambda code: (-divisions[code], code))[:MOST_REGIONS]
+    if chosen.isdigit() and chosen not in order:
+        order.append(chosen)
+    return [
+        *_options({circle.value: n for circle, n in counts.items()}, [chosen], circle_name, list(circles)),
+        *_options(divisions, [chosen], lambda code: names.regions.get(code, code), order),
+    ]
+
+
+def _prices(found: Mapping[str, int], asked: Asked, language: str) -> list[Choice]:
+    """The bands that hold something, and the range asked for, should it be another."""
+    order = dict.fromkeys((*PRICE_BANDS, *([asked.price] if asked.price else [])))
+    return [
+        Choice(
+            band,
+            searching.price_text(band, language),
+            found.get(band, 0) if band in PRICE_BANDS else None,
+            band == asked.price,
+        )
+        for band in order
+        if found.get(band) or band == asked.price
+    ]
 
 
 def _with_any(options: list[Choice], language: str) -> list[Choice]:
@@ -303,34 +350,29 @@ def _with_any(options: list[Choice], language: str) -> list[Choice]:
     return [Choice("", i18n.term("facet.any", language), None, False), *options]
 
 
-def _price_text(band: str, language: str) -> str:
-    low, _, high = band.partition("-")
-    which = "between" if low and low != "0" and high else "below" if high else "above"
-    return i18n.term(f"price.{which}", language, {"low": low, "high": high})
-
-
-def _active(groups: Iterable[Group], page: Page) -> Iterable[tuple[str, str]]:
+def _active(groups: Iterable[Group], page: Page) -> Iterator[tuple[str, str]]:
     """Each filter in force with the address that is without it."""
     for group in groups:
         chosen = [option for option in group.options if option.selected]
         for option in chosen:
             rest = [other.value for other in chosen if other is not option]
-            yield option.text, changed_url(page.request, **{group.name: rest or None, "page": None})
+            yield option.text, _address(page, **{group.name: rest or None})
 
 
-def _tabs(hits: Hits, asked: Asked, page: Page) -> Iterable[tuple[str, str, bool, int | None]]:
+def _tabs(hits: Hits, asked: Asked, page: Page) -> Iterator[tuple[str, str, bool, int | None]]:
     counts = hits.facets[Facet.KIND]
-    everything: list[tuple[Kind | None, int]] = [(None, sum(counts.values()))]
-    for kind, count in [*everything, *((kind, counts.get(kind.value, 0)) for kind in Kind)]:
+    everything: Sequence[tuple[Kind | None, int]] = [
+        (None, sum(counts.values())),
+        *((kind, counts.get(kind.value, 0)) for kind in Kind),
+    ]
+    for kind, count in everything:
         name = i18n.label(kind, page.language) if kind else i18n.term("search.all", page.language)
-        href = changed_url(page.request, kind=kind.value if kind else None, page=None)
-        yield name, href, asked.kind is kind, count
+        yield name, _address(page, kind=kind.value if kind else None), asked.kind is kind, count
 
 
-def _sorts(asked: Asked, page: Page) -> Iterable[tuple[str, str, bool]]:
+def _sorts(asked: Asked, page: Page) -> Iterator[tuple[str, str, bool]]:
     for sort in Sort:
         if sort is Sort.RELEVANCE and not asked.words:
             continue
-        default = Sort.RELEVANCE if asked.words else Sort.NEWEST
-        changes: dict[str, Any] = {"sort": None if sort is default else sort.value, "page": None}
-        yield i18n.label(sort, page.language), changed_url(page.request, **changes), asked.sort is sort
+        value = None if sort is asked.default_sort else sort.value
+        yield i18n.label(sort, page.language), _address(page, sort=value), asked.sort is sort

@@ -29,6 +29,7 @@ from market.statistics import queries, rules, service, snapshots
 from market.statistics.inputs import GdpReleaseInput, SnapshotInput
 from market.statistics.models import Vintage
 from market.taxonomy.queries import industry_names
+from matching.proposals import funnel
 from web import i18n
 from web.deps import FormDep, PageDep, ReadTx, RowId
 from web.figures import KeptFigures
@@ -70,6 +71,7 @@ class FigurePage:
     empty: bool
     detail: bool
     may_manage: bool
+    may_funnel: bool
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ def show_figure(page: PageDep, session: ReadTx) -> Response:
         empty=not any(one.contracts for one in course) and not figure.contracts,
         detail=detail,
         may_manage=page.actor.can(Action.STATISTICS_MANAGE),
+        may_funnel=funnel.may_read(page.actor),
     )
     return page.render("statistics/figure.html", context)
 
@@ -254,13 +257,13 @@ def download_counted(page: PageDep, session: ReadTx) -> Response:
     def lines() -> Iterator[str]:
         # The mark tells spreadsheets that the file is UTF-8.
         yield "\ufeff"
-        yield _csv_line(head)
+        yield csv_line(head)
         for one in found:
             values = [getattr(one, name) for name in _CSV]
             values[_CSV.index("kind")] = kinds[one.kind]
             for name in ("deal_fen", "technology_fen", "fen"):
                 values[_CSV.index(name)] = yuan(getattr(one, name))
-            yield _csv_line(["" if value is None else str(value) for value in values])
+            yield csv_line(["" if value is None else str(value) for value in values])
 
     name = f"contracts-{figure.period.year}-{figure.caliber.code}.csv"
     return StreamingResponse(
@@ -273,7 +276,8 @@ def download_counted(page: PageDep, session: ReadTx) -> Response:
     )
 
 
-def _csv_line(values: list[str]) -> str:
+def csv_line(values: list[str]) -> str:
+    """A line of a table for a spreadsheet, safe to open."""
     out = io.StringIO()
     # A spreadsheet would run a title that begins like a formula.
     csv.writer(out).writerow(

@@ -28,6 +28,8 @@ from market.parties import queries as parties
 from market.parties.models import OrganisationState
 from market.permissions import Action, Role
 from market.work import WorkState
+from matching import duplicates
+from matching.proposals import queries as proposals
 from web import i18n
 from web.deps import PageDep, ReadTx
 from web.render import Page, day, local
@@ -150,6 +152,28 @@ def _board(page: Page, session: Session) -> list[Section]:
     ]
 
 
+def _pairs(page: Page, session: Session) -> list[Section]:
+    """For brokers: suggested pairs given to me, those that nobody has, and what I let become overdue."""
+    actor, wanted = page.actor, proposals.Wanted()
+    numbers = proposals.numbers(session, actor, wanted).whose
+    sections = []
+    for whose in (proposals.Whose.MINE, proposals.Whose.NOBODY):
+        found = proposals.queue(session, actor, proposals.Wanted(whose=whose), limit=SHOWN)
+        lines = [
+            Line(card.demand_title, f"/proposals/{card.id}?whose={whose.value}", card.result_title)
+            for card in found
+        ]
+        sections.append(
+            Section(f"proposals_{whose.value}", lines, numbers[whose], f"/proposals?whose={whose.value}")
+        )
+    late = proposals.due(session, before=local_date(page.now), owner_id=actor.person_id)
+    lines = [
+        Line(one.result_title, f"/enquiries/{one.enquiry_id}", one.next_step or one.demand_title, None, True)
+        for one in late
+    ]
+    return [*sections, Section("proposals_overdue", lines[:SHOWN], len(lines), "/proposals")]
+
+
 def _bidding(page: Page, session: Session) -> Section:
     assert page.actor.person_id is not None
     open_states = OPEN | STOPPED | UPCOMING
@@ -185,6 +209,16 @@ def _staff(page: Page, session: Session) -> list[Section]:
             "/lots",
         ),
     ]
+
+
+def _duplicates(page: Page, session: Session) -> Section:
+    """For staff: results that look alike."""
+    pairs, total = duplicates.pairs(session, page.actor, limit=SHOWN)
+    lines = [
+        Line(one.one.title, f"/admin/duplicates?staying={one.one.id}&going={one.other.id}", one.other.title)
+        for one in pairs
+    ]
+    return Section("duplicates", lines, total, "/admin/duplicates")
 
 
 def _contracts(page: Page, session: Session) -> Section:
@@ -229,9 +263,12 @@ def workbench(page: PageDep, session: ReadTx) -> Response:
     if roles & {Role.RESULTS_OFFICER, Role.DEMAND_OWNER, Role.BIDDER}:
         sections += _enquiries(page, session)
     if actor.can(Action.ENQUIRY_OVERSEE):
+        sections += _pairs(page, session)
         sections += _board(page, session)
     if actor.can(Action.ORGANISATION_VERIFY):
         sections += _staff(page, session)
+    if actor.can(Action.RESULT_MERGE):
+        sections.append(_duplicates(page, session))
     if actor.can(Action.CONTRACT_REGISTER):
         sections.append(_contracts(page, session))
     if Role.BIDDER in roles:

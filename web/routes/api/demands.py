@@ -20,7 +20,12 @@ from market.listings.lifecycle import row_to_change
 from market.listings.models import CooperationMode, ListingState
 from market.listings.queries import Filter, editable
 from market.parties.models import OrganisationKind
+from market.permissions import Action, require
+from matching.drafting import Draft, DraftTarget
+from matching.scoring import Band
+from web.demand_help import help_for
 from web.deps import CurrentActor, Now, PagingDep, PartsDep, ReadTx, RowId, SignedIn, Tx, etag, require_match
+from web.errors import language_of
 from web.routes.api import Listed, problems
 from web.routes.api.attachments import AttachmentOut
 from web.routes.api.results import (
@@ -133,6 +138,111 @@ def _answer(response: Response, session: Session, actor: Any, demand_id: int) ->
     detail = demand_detail(session, actor, demand_id)
     response.headers["ETag"] = etag(detail.version)
     return DemandOut.model_validate({**detail.__dict__, "attachments": files_out(detail.attachments)})
+
+
+class DraftTargetIn(Out):
+    """A target figure as far as it is written."""
+
+    name: str = Field("", max_length=120)
+    threshold: str = Field("", max_length=40)
+    unit: str = Field("", max_length=40)
+    condition: str = Field("", max_length=200)
+
+
+class DraftIn(Out):
+    """A demand as far as it is written; everything may be missing."""
+
+    title: str = Field("", max_length=200)
+    difficulty: str = Field("", max_length=20_000)
+    research: str = Field("", max_length=20_000)
+    background: str = Field("", max_length=20_000)
+    experts: str = Field("", max_length=20_000)
+    industry_code: str = Field("", max_length=32)
+    keywords: list[str] = Field([], max_length=20)
+    targets: list[DraftTargetIn] = Field([], max_length=30)
+    modes: list[CooperationMode] = []
+    budget_low_fen: int | None = None
+    budget_high_fen: int | None = None
+    deadline: dt.date | None = None
+    id: int | None = Field(None, ge=1, le=2**63 - 1, description="The stored demand that this will change.")
+
+    def draft(self) -> Draft:
+        """As the rules read it."""
+        return Draft(
+            title=self.title,
+            difficulty=self.difficulty,
+            research=self.research,
+            background=self.background,
+            experts=self.experts,
+            industry=self.industry_code,
+            keywords=tuple(self.keywords),
+            targets=tuple(
+                (row, DraftTarget(one.name, one.threshold, one.unit, one.condition))
+                for row, one in enumerate(self.targets)
+            ),
+            has_mode=bool(self.modes),
+            has_budget=self.budget_low_fen is not None or self.budget_high_fen is not None,
+            has_deadline=self.deadline is not None,
+        )
+
+
+class HintOut(Out):
+    """One thing to say better. Hints never block."""
+
+    code: str = Field(examples=["vague"])
+    field: str = Field(description="Dotted name of the input.", examples=["difficulty"])
+    message: str = Field(description="A sentence in the language asked for.")
+    words: list[str] = Field(description="What caused it, quoted.")
+
+
+class FigureOut(Out):
+    """A figure found in the text that could be a target."""
+
+    name: str = Field(examples=["流量"])
+    comparator: Comparator
+    threshold: str = Field(examples=["25"])
+    threshold_high: str
+    unit: str = Field(examples=["m³/h"])
+
+
+class LikeOut(Out):
+    """A published listing that the draft would meet or repeat."""
+
+    id: int
+    title: str
+    owner_name: str
+    band: Band | None = Field(description="How strong the match is; null for demands.")
+
+
+class CheckOut(Out):
+    """What a draft still lacks and what there is already."""
+
+    hints: list[HintOut]
+    figures: list[FigureOut]
+    results: list[LikeOut] = Field(description="Results that may fit, the best three.")
+    demands: list[LikeOut] = Field(description="Open demands much like it, the nearest three.")
+    building: bool = Field(description="The index is being built: nothing could be looked for.")
+
+
+@router.post("/demands/check", responses=problems())
+def check_draft(
+    request: Request, session: ReadTx, actor: SignedIn, parts: PartsDep, data: DraftIn
+) -> CheckOut:
+    """Read a draft as a broker would: what is vague, which figures it holds, what it would meet. Stores nothing."""
+    require(actor, Action.DEMAND_CREATE)
+    aid = help_for(
+        data.draft(), language_of(request), session, parts.index,
+        listing_id=data.id, own=actor.organisation_ids,
+    )  # fmt: skip
+    return CheckOut.model_validate(
+        {
+            "hints": aid.hints,
+            "figures": [found.figure for found in aid.figures],
+            "results": aid.results,
+            "demands": aid.demands,
+            "building": aid.building,
+        }
+    )
 
 
 @router.get("/demands", responses=problems())

@@ -75,6 +75,9 @@ class EnquiryOut(EnquirySummary):
     """An enquiry with its thread."""
 
     offered_result_id: int | None
+    for_demand_id: int | None = Field(
+        description="The demand that the result is to meet, where a broker brought the two together."
+    )
     outcome: str
     pass_reason: PassReason | None
     reinvite_trl: int | None = Field(description="Ask again when the result reaches this readiness level.")

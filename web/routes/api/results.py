@@ -7,8 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import RedirectResponse
 
 from market.db import Session
+from market.errors import NotFound
 from market.files.queries import FileView
 from market.inputs import Line
 from market.listings import history, service
@@ -24,7 +26,7 @@ from market.listings.models import (
     Result,
     Stage,
 )
-from market.listings.queries import Filter, editable, result_detail, results
+from market.listings.queries import Filter, editable, gone_to, result_detail, results
 from market.listings.service import RESULT
 from market.money import MAX_FEN
 from market.parties.models import OrganisationKind
@@ -149,6 +151,7 @@ class ResultOut(Out):
     valid_until: dt.date | None = Field(description="Last day (Shanghai) on which it is offered.")
     source: str = Field(description="Where an imported result came from.")
     source_id: str | None = Field(description="Its key there.")
+    merged_into_id: int | None = Field(description="The result that goes on for it, once it was merged.")
     created_at: dt.datetime
     updated_at: dt.datetime
     contact: ContactOut | None = Field(
@@ -246,10 +249,20 @@ def create_result(session: Tx, actor: SignedIn, now: Now, response: Response, da
     return _answer(response, session, actor, row.id)
 
 
-@router.get("/results/{result_id}", responses=problems(404))
-def get_result(session: ReadTx, actor: CurrentActor, response: Response, result_id: RowId) -> ResultOut:
-    """One result, with its ETag."""
-    return _answer(response, session, actor, result_id)
+@router.get("/results/{result_id}", response_model=ResultOut, responses=problems(404))
+def get_result(
+    session: ReadTx, actor: CurrentActor, response: Response, result_id: RowId
+) -> ResultOut | RedirectResponse:
+    """One result, with its ETag. One that was merged into another is answered 301."""
+    try:
+        return _answer(response, session, actor, result_id)
+    except NotFound:
+        into = gone_to(session, actor, result_id)
+        if into is None:
+            raise
+    return RedirectResponse(
+        f"/api/v1/results/{into}", status_code=301, headers={"Cache-Control": "public, max-age=86400"}
+    )
 
 
 @router.put("/results/{result_id}", responses=problems(404, 409, 412, 428))

@@ -16,7 +16,19 @@ from market.parties.models import OrganisationKind
 from market.taxonomy import queries as taxonomy
 from matching import documents, recommend
 from matching.documents import Document, Key, Kind
-from matching.index import DEEPEST, Facet, Filters, IndexState, SearchIndex, Sort
+from matching.index import (
+    DEEPEST,
+    Circle,
+    Facet,
+    Filters,
+    IndexState,
+    SearchIndex,
+    Sort,
+    circle_codes,
+    circle_counts,
+)
+from matching.query import Field as QueryField
+from matching.query import parse
 from matching.scoring import Band, Part
 from web.deps import PagingDep, PartsDep, ReadTx
 from web.errors import language_of
@@ -58,6 +70,15 @@ class Found(Listing):
     score: float
 
 
+class Condition(BaseModel):
+    """What was read of the words beside plain ones: a phrase, an exclusion, a field."""
+
+    text: str
+    field: QueryField | None
+    phrase: bool
+    excluded: bool
+
+
 class FoundPage(BaseModel):
     """A page of what was found."""
 
@@ -66,9 +87,19 @@ class FoundPage(BaseModel):
     per_page: int
     relaxed: bool = Field(description="Nothing held enough of the words; what is shown holds some of them.")
     complete: bool = Field(description="False while the index is being built: answers are empty until then.")
+    state: IndexState = Field(
+        description="`stale`: the engine is out of reach, and the answer comes from the last known index."
+    )
     terms: list[str] = Field(description="The terms searched for, to mark in what is shown.")
+    conditions: list[Condition] = Field(description="All of them hold.")
+    suggestion: str = Field(
+        description="If nothing was found, or only some of the words: another spelling that finds something."
+    )
     facets: dict[str, dict[str, int]] = Field(
         description="Counts by facet and value; a facet's counts ignore that facet's own filter."
+    )
+    circles: dict[Circle, int] = Field(
+        description="Counts around the market's own place; each circle but `outside` holds the one before."
     )
     items: list[Found]
 
@@ -129,7 +160,12 @@ def search(
     session: ReadTx,
     paging: PagingDep,
     q: Annotated[
-        str, Query(max_length=500, description="Words, a patent number, an IPC symbol or a credit code.")
+        str,
+        Query(
+            max_length=500,
+            description='Words, a patent number, an IPC symbol or a credit code; also `"phrases"`, '
+            "`-exclusions` and `title:` `owner:` `number:` `ipc:` `inventor:`.",
+        ),
     ] = "",
     kind: Annotated[list[Kind] | None, Query()] = None,
     industry: Annotated[list[str] | None, Query(max_length=50)] = None,
@@ -140,11 +176,22 @@ def search(
         str | None,
         Query(pattern=r"^[0-9]{2,6}$", description="GB/T 2260 code; includes what lies in it."),
     ] = None,
+    circle: Annotated[
+        Circle | None, Query(description="Around the market's own place; ignored when `region` is given.")
+    ] = None,
+    year: Annotated[
+        list[Annotated[int, Field(ge=1900, le=9999)]] | None,
+        Query(max_length=20, description="Calendar years of publication, Shanghai."),
+    ] = None,
     price_from: Amount = None,
     price_to: Amount = None,
     sort: Sort = Sort.RELEVANCE,
 ) -> FoundPage:
     """Search results and demands. Without words everything that passes the filters is found, newest first."""
+    home = parts.settings.region_code
+    if region is not None:
+        circle = None
+    near = circle_codes(home).get(circle) if circle is not None else region
     filters = Filters(
         kinds=_values(kind),
         industries=_values(industry),
@@ -153,10 +200,13 @@ def search(
         trls=frozenset(trl or ()),
         price_from=price_from,
         price_to=price_to,
-        region=region,
+        region=near if circle is not Circle.OUTSIDE else None,
+        outside=near if circle is Circle.OUTSIDE else None,
+        years=frozenset(year or ()),
     )
+    read = parse(q)
     hits = parts.index.search(
-        q, filters, sort=sort, offset=paging.offset, limit=paging.per_page, facets=list(Facet)
+        read, filters, sort=sort, offset=paging.offset, limit=paging.per_page, facets=list(Facet)
     )
     found = documents.load(session, [hit.key for hit in hits.hits])
     return FoundPage(
@@ -164,9 +214,16 @@ def search(
         page=paging.page,
         per_page=paging.per_page,
         relaxed=hits.relaxed,
-        complete=parts.index.state is IndexState.READY,
+        complete=parts.index.state is not IndexState.BUILDING,
+        state=parts.index.state,
         terms=list(hits.terms),
+        conditions=[
+            Condition(text=one.text, field=one.field, phrase=one.phrase, excluded=one.excluded)
+            for one in read.clauses
+        ],
+        suggestion=hits.suggestion,
         facets={facet.value: dict(counts) for facet, counts in hits.facets.items()},
+        circles=circle_counts(hits.facets[Facet.REGION], home),
         items=[Found(**_short(found[hit.key]), score=hit.score) for hit in hits.hits if hit.key in found],
     )
 
@@ -212,5 +269,6 @@ def _proposed(one: recommend.Partner, industries: Mapping[str, str], language: s
                 text=sentence(reason, industries, language),
             )
             for reason in one.reasons
+            if not reason.inside
         ],
     )

@@ -94,6 +94,7 @@ if (matchMedia("(max-width: 59.99em)").matches) {
   for (const facet of document.querySelectorAll("details.facet")) {
     if (!facet.querySelector("input:checked")) facet.open = false;
   }
+  for (const fold of document.querySelectorAll(".facets__fold")) fold.open = false;
 }
 
 // A second click on a slow connection must not send a form twice. Bids have their own ids and are left alone.
