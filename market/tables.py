@@ -7,8 +7,11 @@ from market.enquiries import models as enquiries
 from market.exchange import models as exchange
 from market.files import models as files
 from market.listings import models as listings
+from market.opendata import models as opendata
 from market.parties import models as parties
 from market.payments import models as payments
+from market.pricing import models as pricing
+from market.scrutiny import models as scrutiny
 from market.statistics import models as statistics
 from market.taxonomy import models as taxonomy
 
@@ -23,8 +26,11 @@ __all__ = [
     "files",
     "inbox",
     "listings",
+    "opendata",
     "parties",
     "payments",
+    "pricing",
+    "scrutiny",
     "statistics",
     "taxonomy",
     "work",

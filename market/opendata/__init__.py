@@ -1,0 +1,1 @@
+"""The register as open data, in the Open Contracting Data Standard."""
