@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from matching import meilisearch_queries as queries
-from matching import text
+from matching import synonyms, text
 from matching.documents import Kind
 from matching.index import DEEPEST, Facet, Filters, Hit, Hits, Rarity, Sort
 from matching.meilisearch_counts import Ask, weightiest
@@ -15,7 +15,6 @@ from matching.telling import MOST_TERMS, is_rare, telling
 
 LOOKED_AT = 1000
 """Entries read to see whether a phrase stands in them; beyond, its pairs of characters have to do."""
-MOST_MARKED = 80
 _NOTHING = one_of("id", [])
 _CODE_SCORE = 2.0
 """Above every ranking score, which is 1 at most."""
@@ -45,7 +44,8 @@ class Search:
         """See `matching.index.SearchIndex.search`; spelling is another's matter."""
         offset = max(0, min(offset, DEEPEST))
         limit = max(0, min(limit, DEEPEST - offset))
-        marked = self._marked(asked)
+        readings = self._thesaurus.readings(asked.plain) if asked.words else []
+        marked = synonyms.marked(asked, readings, self._thesaurus)
         page, relaxed = Hits(facets={facet: {} for facet in facets}), False
         for query, least in self._attempts(asked):
             page = self._attempt(query, least, filters, sort, offset, limit, facets)
@@ -77,7 +77,11 @@ class Search:
         readings = self._thesaurus.readings(asked.plain) if asked.words else []
         terms = [self._kept(reading.text) for reading in readings]
         codes = one_of("codes", asked.codes) if asked.codes else ""
-        alternatives = [_enough(one, self._counts(), relaxed=least) for one in terms if one]
+        alternatives = [
+            queries.every([_enough(one, self._counts(), relaxed=least), *map(_side_by_side, reading.others)])
+            for reading, one in zip(readings, terms, strict=True)
+            if one
+        ]
         if codes:
             alternatives.append(codes)
         if asked.words and not alternatives:
@@ -93,15 +97,6 @@ class Search:
         return (
             terms if len(terms) <= MOST_TERMS else weightiest(text.terms(reading), self._counts(), MOST_TERMS)
         )
-
-    def _marked(self, asked: Query) -> tuple[str, ...]:
-        readings = self._thesaurus.readings(asked.plain) if asked.words else []
-        found = [term for reading in readings for term in terms_of(reading.text)]
-        found += [piece for reading in readings for piece in reading.differs]
-        for clause in asked.clauses:
-            if not clause.excluded:
-                found += [text.fold(clause.text)] if clause.phrase else terms_of(clause.text)
-        return tuple(dict.fromkeys(found))[:MOST_MARKED]
 
     def _page(
         self,
@@ -223,6 +218,13 @@ def _enough(terms: Sequence[str], rarity: Rarity, *, relaxed: bool) -> str:
     two = queries.at_least_two(queries.holding_each([*found, *names]))
     rare = [term for term in found if is_rare(frequency[term], rarity.documents)]
     return queries.either([two, one_of("words", rare)]) if rare else two
+
+
+def _side_by_side(written: str) -> str:
+    """What every entry holds that holds these characters and words side by side."""
+    units = [unit for unit in text.adjacent(written) if unit != text.BREAK]
+    pairs = [queries.holding(pair) for pair in dict.fromkeys(text.bigrams(written))]
+    return queries.every([*(one_of("units", [unit]) for unit in dict.fromkeys(units)), *pairs])
 
 
 def _ranking_clauses(clauses: Iterable[Clause]) -> list[str]:

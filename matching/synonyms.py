@@ -18,12 +18,15 @@ from market.db import t
 from market.dirty import mark_dirty
 from matching import text
 from matching.models import Synonyms
+from matching.query import Field, Query
 
 MARK = "synonyms"
 """Kind of a dirty mark that says: the groups have changed (the row may be gone)."""
 MOST_READINGS = 8
 """Ways in which one query is read at most, the way it was typed among them."""
 LONGEST_WORD = 40
+MOST_MARKED = 80
+"""Terms told for marking."""
 
 _SEED = Path(__file__).with_name("synonyms.csv")
 
@@ -62,6 +65,25 @@ class Reading:
 
     text: str
     differs: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    """Those of `differs` that stand for something else that was typed. An entry found by this reading holds
+    them as they are: of 步进电动机 taken apart, 电动 and 动机 are in every entry about cars and engines."""
+
+
+def marked(asked: Query, readings: Sequence[Reading], thesaurus: "Thesaurus") -> tuple[str, ...]:
+    """Terms to mark in what a query finds: its words, and what its other `readings` say instead, whole."""
+    found = text.marks(asked.plain) if asked.words else []
+    found += [other for reading in readings for other in reading.others]
+    for clause in asked.clauses:
+        if clause.excluded:
+            continue
+        if clause.phrase:
+            found.append(text.fold(clause.text))
+            continue
+        found += text.marks(clause.text)
+        if clause.field is Field.TITLE:
+            found += [other for reading in thesaurus.readings(clause.text) for other in reading.others]
+    return tuple(dict.fromkeys(found))[:MOST_MARKED]
 
 
 class Thesaurus:
@@ -101,11 +123,12 @@ class Thesaurus:
         for chosen in numbers[:MOST_READINGS]:
             parts, place = [], 0
             differs = tuple(choice[number] for choice, number in zip(choices, chosen, strict=True))
+            others = tuple(word for word, number in zip(differs, chosen, strict=True) if number)
             for (start, end, _), words in zip(spans, differs, strict=True):
                 # Blanks keep an alternative from running into its neighbours; what was typed stays as it is.
                 parts += [folded[place:start], words if words == folded[start:end] else f" {words} "]
                 place = end
-            found.append(Reading("".join((*parts, folded[place:])), differs))
+            found.append(Reading("".join((*parts, folded[place:])), differs, others))
         return found
 
     def _spans(self, folded: str) -> list[tuple[int, int, list[str]]]:

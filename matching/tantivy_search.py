@@ -18,7 +18,7 @@ from functools import cached_property
 import tantivy
 from tantivy import Occur, Order, Query
 
-from matching import text
+from matching import synonyms, text
 from matching.index import DEEPEST, Facet, Filters, Hit, Hits, Sort
 from matching.query import Clause, Field
 from matching.query import Query as Asked
@@ -34,8 +34,6 @@ from matching.tantivy_schema import SCHEMA, key_of
 from matching.telling import is_rare, telling
 
 NEEDED = 2
-MOST_MARKED = 80
-"""Terms told for marking."""
 _CODE_SCORE = 1000.0
 _LONGEST_TIE = 5000
 """Entries of equal score that are put in order by key; beyond that the engine's own order has to do."""
@@ -68,12 +66,7 @@ class Question:
     @cached_property
     def marked(self) -> tuple[str, ...]:
         """Terms to mark in what is shown."""
-        found = [term for terms in self._terms.values() for term in terms]
-        found += [piece for reading in self._readings for piece in reading.differs]
-        for clause in self._asked.clauses:
-            if not clause.excluded:
-                found += [text.fold(clause.text)] if clause.phrase else terms_of(clause.text)
-        return tuple(dict.fromkeys(found))[:MOST_MARKED]
+        return synonyms.marked(self._asked, self._readings, self._thesaurus)
 
     def query(self, needed: int = NEEDED) -> Query:
         """What matches, without filters. `needed`: how many words an entry must hold."""
@@ -119,6 +112,8 @@ class Question:
                 if is_rare(frequency[term], self._searcher.num_docs)
             ]
         query = Query.boolean_query(parts, needed)
+        if reading.others:
+            query = both(query, (_any(phrase(field, other) for field in _UNITS) for other in reading.others))
         weight = self._weight(reading)
         return query if weight == 1.0 else Query.boost_query(query, weight)
 

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import opencc
 import rjieba
@@ -28,6 +29,8 @@ _HAN_RUN = re.compile(f"[{_HAN}]+")
 _KEPT = re.compile(f"[{_HAN}]+|[^\\W_]+(?:[-.+#/][^\\W_]+)*[+#]*")
 _WORDLIKE = re.compile(r"[^\W_]")
 _DIGIT = re.compile(r"\d")
+_WINDOW = 12
+"""Characters on either side of a compound that are cut into words to see whether it cuts one."""
 _SIDE_BY_SIDE = re.compile(f"(?P<unit>[{_HAN}]|[^\\W_{_HAN}]+(?:[-.+#/][^\\W_{_HAN}]+)*[+#]*)|[^\\s]")
 
 _STOPPED = (
@@ -176,15 +179,60 @@ def _simplified_character(char: str) -> str:
     return _simplified(char)[:1] or char
 
 
+def marks(typed: str) -> list[str]:
+    """What of a query is worth marking where it is found: its words, the shorter words that a compound is made
+    of, and each run of characters as typed. No pairs of characters that say nothing, unless there is nothing
+    else."""
+    found: dict[str, None] = {}
+    for word in fold(typed).split():
+        pieces = [piece for piece in rjieba.cut(word) if _WORDLIKE.search(piece) and piece not in STOP_WORDS]
+        long = [piece for piece in pieces if len(piece) > 1]
+        if len(long) < len(pieces) or len(pieces) == 1:
+            found.update(dict.fromkeys(_HAN_RUN.findall(word)))
+        found.update(dict.fromkeys(part for piece in long for part in (piece, *_side_by_side(piece))))
+    useful = [mark for mark in found if mark not in STOP_WORDS and len(mark) <= LONGEST_TERM]
+    return useful or list(dict.fromkeys(terms(typed) or grams(typed, 1)))
+
+
+def _side_by_side(word: str) -> list[str]:
+    """The shorter words of a word that do not overlap, from the left: 理工 and 大学 of 理工大学, and not 工大."""
+    found: list[str] = []
+    place = 0
+    for part in rjieba.cut_for_search(word):
+        at = word.find(part, place)
+        if 1 < len(part) < len(word) and at >= 0:
+            found.append(part)
+            place = at + len(part)
+    return found
+
+
+@functools.lru_cache(16_384)
+def _is_compound(term: str) -> bool:
+    """Whether a term in Chinese is more than one word."""
+    return _HAN_RUN.search(term) is not None and len(rjieba.cut(term)) > 1
+
+
+def _cuts_a_compound(folded: str, start: int, end: int) -> bool:
+    """True if the span starts or ends inside a word of the text: 步电机 must not be marked in 异步电机."""
+    first = max(0, start - _WINDOW)
+    # Words of the dictionary alone: a guessed one (与步 in 与步电机) would forbid what is right.
+    words = rjieba.cut(folded[first : end + _WINDOW], False)
+    return not {start - first, end - first} <= {0, *accumulate(map(len, words))}
+
+
 def _spans(text: str, wanted: Iterable[str]) -> list[tuple[int, int]]:
-    """Merged spans of the original text where a wanted (folded) term stands; Latin terms as whole words."""
+    """Merged spans of the original text where a wanted (folded) term stands; Latin terms and compounds as
+    whole words."""
     folded, origin = _folded_with_origin(text)
     marked = [False] * len(text)
     for term in {t for t in wanted if t}:
         start = folded.find(term)
         while start >= 0:
             end = start + len(term)
-            if not cuts_a_word(folded, start, end):
+            if not (
+                cuts_a_word(folded, start, end)
+                or (_is_compound(term) and _cuts_a_compound(folded, start, end))
+            ):
                 for place in range(origin[start], origin[end - 1] + 1):
                     marked[place] = True
             start = folded.find(term, start + 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from market.clock import UTC
-from matching import query
+from matching import query, text
 from matching.documents import Document, Key, Kind
 from matching.index import (
     Circle,
@@ -367,6 +367,22 @@ class TestSynonyms:
         assert ids(index, "title:PMSM") == [3]
         assert ids(index, '"PMSM"') == []
         assert ids(index, "水泵 -PMSM")  # what is left out is what was typed
+
+    def test_another_word_is_found_whole_and_marked_whole(self, index: SearchIndex) -> None:
+        index.set_synonyms([("步进电机", "步电机", "步进电动机")])
+        index.apply(
+            [
+                result(20, "两挡变速器", "电动车发动机减振。"),
+                result(21, "步进电动机驱动"),
+                result(22, "三相异步电机"),
+            ]
+        )
+        assert ids(index, "步进电机")[0] == 21
+        assert 20 not in ids(index, "步进电机"), "电动 and 动机 are not what was asked for"
+        terms = index.search("步进电机").terms
+        assert set(terms) == {"步进", "电机", "步电机", "步进电动机"}
+        assert [s.text for s in text.highlight("三相异步电机", terms) if s.matched] == ["电机"]
+        assert [s.text for s in text.highlight("步进电动机驱动", terms) if s.matched] == ["步进电动机"]
 
     def test_they_outlive_a_rebuild_and_move_the_stamp(self, index: SearchIndex) -> None:
         before = index.stamp

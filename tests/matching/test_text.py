@@ -104,6 +104,28 @@ class TestHighlight:
     def test_latin_terms_match_whole_words_only(self) -> None:
         assert marked(text.highlight("smart art", ["art"])) == ["art"]
 
+    def test_a_compound_is_not_marked_where_it_cuts_a_word(self) -> None:
+        assert marked(text.highlight("异步电机与步电机", ["步电机"])) == ["步电机"]
+        assert marked(text.highlight("步进电动机驱动", ["步进电动机"])) == ["步进电动机"]
+        assert marked(text.highlight("三相异步电机", ["电机"])) == ["电机"]
+        assert marked(text.highlight("二氧化碳压缩机" * 9, ["碳压缩"])) == []
+
+    @pytest.mark.parametrize(
+        ("typed", "worth"),
+        [
+            ("步进电机", ["步进", "电机"]),
+            ("异步电机", ["异步电机", "异步", "电机"]),
+            ("离心蹦 节能", ["离心蹦", "离心", "节能"]),
+            ("括蒼理工大學", ["括苍", "理工大学", "理工", "大学"]),
+            ("泵", ["泵"]),
+            ("的", ["的"]),
+            ("PM电机 ＣＮＣ", ["pm", "电机", "cnc"]),
+            ("？！", []),
+        ],
+    )
+    def test_what_of_a_query_is_worth_marking(self, typed: str, worth: list[str]) -> None:
+        assert text.marks(typed) == worth
+
     def test_no_markup_is_made(self) -> None:
         segments = text.highlight("<b>水泵</b>", ["水泵"])
         assert joined(segments) == "<b>水泵</b>"
