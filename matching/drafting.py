@@ -124,6 +124,12 @@ def _data() -> dict[str, Any]:
     return found
 
 
+@functools.cache
+def units() -> frozenset[str]:
+    """The units that are recognised, as they are written."""
+    return frozenset(_data()["units"])
+
+
 def _any_of(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(set(words), key=len, reverse=True))
 

@@ -15,7 +15,7 @@ from typing import Any
 from market.db import Session
 from market.listings.models import CooperationMode
 from market.taxonomy import queries as taxonomy
-from matching import documents, judgments, recommend, text
+from matching import documents, judgments, naming, recommend, text
 from matching.documents import Document, Key, Kind
 from matching.experts import Expert
 from matching.index import IndexState, SearchIndex
@@ -246,16 +246,52 @@ def _partner_card(
     one: recommend.Partner, industries: Mapping[str, str], language: str, inside: bool
 ) -> PartnerCard:
     shared = next((r.params["words"] for r in one.reasons if r.code is ReasonCode.SHARED_WORDS), ())
-    told = [reason for reason in one.reasons if inside or not reason.inside]
+    why, against = told(one.reasons, industries, language, inside=inside)
     return PartnerCard(
         card=card(one.document, shared, industries),
         band=one.band,
-        why=[sentence(reason, industries, language) for reason in told if reason.favourable],
-        against=[sentence(reason, industries, language) for reason in told if not reason.favourable],
+        why=why,
+        against=against,
         same_owner=one.same_owner,
         relevant=None if one.judged is None else one.judged.relevant,
-        words=tuple(sentence(reason, industries, language) for reason in one.details),
+        words=tuple(told(one.details, industries, language)[0]),
     )
+
+
+def told(
+    reasons: Iterable[Reason], industries: Mapping[str, str], language: str, *, inside: bool = True
+) -> tuple[list[str], list[str]]:
+    """What speaks for a pair and what against it, in words; reasons that have nothing to tell are left out.
+
+    Without `inside` what the two organisations have done before is left out too.
+    """
+    found: tuple[list[str], list[str]] = ([], [])
+    for reason in reasons:
+        if (inside or not reason.inside) and (not _worded(reason) or _named(reason, language)):
+            found[not reason.favourable].append(sentence(reason, industries, language))
+    return found
+
+
+_WORDED = frozenset(
+    {
+        ReasonCode.SHARED_WORDS,
+        ReasonCode.SHARED_TERMS,
+        ReasonCode.TITLE_WORDS,
+        ReasonCode.TITLE_IN_RESULT,
+        ReasonCode.TITLE_IN_DEMAND,
+    }
+)
+
+
+def _worded(reason: Reason) -> bool:
+    return reason.code in _WORDED
+
+
+def _named(reason: Reason, language: str) -> tuple[str, ...]:
+    """The words of a reason that are worth telling."""
+    if reason.code is ReasonCode.SHARED_TERMS:
+        return naming.technical(reason.params["words"])
+    return naming.common(reason.params["words"], chinese=language != "en")
 
 
 def sentence(reason: Reason, industries: Mapping[str, str], language: str) -> str:
@@ -264,14 +300,10 @@ def sentence(reason: Reason, industries: Mapping[str, str], language: str) -> st
     between = i18n.term("list.separator", language)
     words: dict[str, Any]
     match reason.code:
-        case (
-            ReasonCode.SHARED_WORDS
-            | ReasonCode.SHARED_TERMS
-            | ReasonCode.TITLE_WORDS
-            | ReasonCode.TITLE_IN_RESULT
-            | ReasonCode.TITLE_IN_DEMAND
-        ):
-            words = {"words": between.join(params["words"])}
+        case code if code in _WORDED:
+            words = {"words": between.join(_named(reason, language) or params["words"])}
+        case ReasonCode.SAME_IPC_GROUP:
+            words = {"ipc": f"{params['ipc']}/00"}  # how a main group is written
         case ReasonCode.SAME_INDUSTRY:
             words = {"industry": industries.get(params["industry"], params["industry"])}
         case ReasonCode.WITHIN_BUDGET | ReasonCode.ABOVE_BUDGET:

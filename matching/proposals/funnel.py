@@ -117,6 +117,8 @@ class Taken:
     enquiry_id: int | None
     contract_id: int | None
     contract_number: str = field(default="")
+    demand_id: int | None = None
+    result_id: int | None = None
 
 
 def may_read(actor: Actor, *, without: bool = False) -> bool:
@@ -261,6 +263,7 @@ def taken(
     none = sa.null()
     # A step that was taken twice is one line, at its latest.
     shown = (
+        d.id.label("demand_id"), r.id.label("result_id"),
         d.title.label("demand_title"), r.title.label("result_title"), wanting.c.name.label("wanting_name"),
         having.c.name.label("having_name"),
         side.industry.label("industry"),
@@ -290,7 +293,7 @@ def taken(
         Taken(
             row.at, row.demand_title or "", row.result_title or "", row.wanting_name or "",
             row.having_name or "", row.industry or "", row.broker_name or "", row.proposal_id,
-            row.enquiry_id, row.contract_id, row.number or "",
+            row.enquiry_id, row.contract_id, row.number or "", row.demand_id, row.result_id,
         )
         for row in rows
     ], total  # fmt: skip

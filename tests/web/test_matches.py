@@ -22,7 +22,7 @@ from tests import factories
 from tests.conftest import NOW
 from tests.factories import Market
 from web import cli, cli_matching, i18n, semantic, wiring
-from web.matches import sentence
+from web.matches import sentence, told
 from web.settings import Settings
 
 SignIn = Callable[[TestClient, Actor], TestClient]
@@ -193,6 +193,21 @@ def test_every_reason_has_a_sentence(code: ReasonCode, language: str) -> None:
     assert "%(" not in told
     assert f"reason.{code.value}" != told
     assert i18n.has_term(f"reason.{code.value}", language)
+
+
+def test_what_names_nothing_is_not_told() -> None:
+    reasons = [
+        Reason(Part.TEXT, ReasonCode.SHARED_WORDS, 1.0, {"words": ("压铸模", "cavities")}),
+        Reason(Part.TERMS, ReasonCode.SHARED_TERMS, 0.5, {"words": ("N/mm", "buoy")}),
+        Reason(Part.TERMS, ReasonCode.SHARED_TERMS, 0.5, {"words": ("mg/m³", "EVA")}),
+        Reason(Part.TRL, ReasonCode.NOT_READY, -0.5, {"has": 3, "wanted": 5}),
+        Reason(Part.DEALINGS, ReasonCode.TURNED_DOWN, -0.5, {"times": 1}),
+    ]
+    why, against = told(reasons, {}, "zh-Hans")
+    assert why == ["双方都提到：压铸模", "双方都写到的技术术语：EVA"]
+    assert len(against) == 2
+    assert len(told(reasons, {}, "en", inside=False)[1]) == 1
+    assert told(reasons, {}, "en")[0][0] == "Both speak of: 压铸模, cavities"
 
 
 class TestCommands:

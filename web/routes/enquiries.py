@@ -36,7 +36,7 @@ from matching.proposals.queries import Behind
 from web import i18n
 from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
 from web.forms import Form
-from web.matches import sentence
+from web.matches import told
 from web.render import Page
 
 router = APIRouter()
@@ -217,7 +217,7 @@ def _enquiry_page(page: Page, session: Session, enquiry_id: int, form: Form) -> 
     sides = [one for one in (detail.from_organisation_id, detail.to_organisation_id) if one is not None]
     behind = proposals.behind(session, enquiry_id)
     names = industry_names(session, page.language) if behind is not None else {}
-    why = [sentence(one, names, page.language) for one in behind.reasons if one.favourable] if behind else []
+    why = told(behind.reasons, names, page.language)[0] if behind else []
     context = EnquiryPage(
         detail,
         form,

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
@@ -28,6 +28,7 @@ from web.routes.statistics import csv_line
 router = APIRouter()
 PER_PAGE = 50
 _YEAR = re.compile(r"20[0-9]{2}")
+_Key = TypeVar("_Key", str, int | None)
 
 
 @dataclass(frozen=True)
@@ -147,11 +148,11 @@ def show_funnel(page: PageDep, session: ReadTx) -> Response:
         _row(i18n.term("funnel.total", language), found.total, query),
         [
             _row(names.get(code, code), counts, query, industry=code)
-            for code, counts in sorted(found.industries.items(), key=_most_first)
+            for code, counts in _ordered(found.industries)
         ],
         [
             _row(found.broker_names.get(one or 0, nobody), counts, query, broker=str(one or 0))
-            for one, counts in sorted(found.brokers.items(), key=_most_first)
+            for one, counts in _ordered(found.brokers)
         ],
         _row(
             i18n.term("funnel.without", language), found.without, query, without="1",
@@ -163,9 +164,14 @@ def show_funnel(page: PageDep, session: ReadTx) -> Response:
     return page.render("statistics/funnel.html", context, status=422 if asked.form.problems else 200)
 
 
-def _most_first(item: tuple[Any, Counts]) -> tuple[int, int, str]:
-    key, counts = item
-    return -counts[FunnelStep.CONTRACTS], -counts[FunnelStep.SUGGESTED], str(key)
+def _ordered(found: Mapping[_Key, Counts]) -> list[tuple[_Key, Counts]]:
+    """Most contracts first, then most suggestions; what is nobody's comes last."""
+
+    def order(item: tuple[_Key, Counts]) -> tuple[bool, int, int, str]:
+        key, counts = item
+        return key is None, -counts[FunnelStep.CONTRACTS], -counts[FunnelStep.SUGGESTED], str(key)
+
+    return sorted(found.items(), key=order)
 
 
 @dataclass(frozen=True)
@@ -241,10 +247,11 @@ def download_funnel(page: PageDep, session: ReadTx) -> Response:
     language = page.language
     names = industry_names(session, language)
     lines = [("all", "", found.total)]
-    lines += [("industry", names.get(code, code), counts) for code, counts in found.industries.items()]
+    lines += [("industry", names.get(code, code), counts) for code, counts in _ordered(found.industries)]
     nobody = i18n.term("funnel.nobody", language)
     lines += [
-        ("broker", found.broker_names.get(one or 0, nobody), counts) for one, counts in found.brokers.items()
+        ("broker", found.broker_names.get(one or 0, nobody), counts)
+        for one, counts in _ordered(found.brokers)
     ]
     lines.append(("without", "", found.without))
     return _csv(asked.period, lines, language)

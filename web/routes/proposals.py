@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -21,11 +21,11 @@ from matching.proposals import queries, service
 from matching.proposals.inputs import AcceptInput, AssignInput, RejectInput, SnoozeInput
 from matching.proposals.queries import Card, Due, Pair, Wanted, Whose
 from matching.proposals.rules import LONGEST_SNOOZE
-from matching.scoring import Reason, ReasonCode
+from matching.scoring import ReasonCode
 from web import i18n
 from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
 from web.forms import Form
-from web.matches import mode_name, sentence
+from web.matches import mode_name, told
 from web.render import Page, url
 
 router = APIRouter()
@@ -77,13 +77,6 @@ def _wanted(page: Page) -> Wanted:
     )
 
 
-def _told(reasons: Iterable[Reason], industries: dict[str, str], page: Page) -> tuple[list[str], list[str]]:
-    found: tuple[list[str], list[str]] = ([], [])
-    for reason in reasons:
-        found[not reason.favourable].append(sentence(reason, industries, page.language))
-    return found
-
-
 @router.get("/proposals")
 def queue_page(page: PageDep, session: ReadTx, paging: PagingDep) -> Response:
     """The suggested pairs, the strongest first."""
@@ -99,7 +92,11 @@ def queue_page(page: PageDep, session: ReadTx, paging: PagingDep) -> Response:
     cards = queries.queue(session, page.actor, wanted, offset=paging.offset, limit=paging.per_page)
     context = QueuePage(
         [
-            Shown(card, *_told(card.reasons, names, page), names.get(card.industry_code, card.industry_code))
+            Shown(
+                card,
+                *told(card.reasons, names, page.language),
+                names.get(card.industry_code, card.industry_code),
+            )
             for card in cards
         ],
         total,
@@ -184,7 +181,7 @@ def _pair_page(page: Page, session: Session, proposal_id: int, form: Form) -> Re
     ]
     today = local_date(page.now)
     steps = frozenset(step.value for step in pair.steps)
-    why, against = _told(pair.reasons, names, page)
+    why, against = told(pair.reasons, names, page.language)
     entered = [form.value(name) for name in ("body", "note", "next_step")]
     context = PairPage(
         pair,
