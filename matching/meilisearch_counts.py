@@ -65,7 +65,12 @@ class Words:
                 if lead[0] == word[0] and _is_latin(lead):
                     names.setdefault(lead, name)
         near = spelling.closest(word, dict.fromkeys(names, 1))
-        return list(dict.fromkeys((*spelling.closest(word, known), *(names[lead] for lead in near))))
+        found = (
+            *spelling.begun(word, names),
+            *spelling.closest(word, known),
+            *(names[lead] for lead in near),
+        )
+        return list(dict.fromkeys(found))
 
 
 def _is_latin(word: str) -> bool:

@@ -19,6 +19,7 @@ MOST_STARTS = 4
 
 _FORM = re.compile(r"(?:集团|控股|股份)*(?:有限)?(?:责任)?公司$|集团$|合作社$|\([^()]*\)$")
 """Legal forms and branches in brackets, which nobody types."""
+_SCHOOL = re.compile("(?:大学|学院|学校|研究院|研究所|实验室|医院)$")
 _LATIN = re.compile(r"[a-z]+")
 
 
@@ -63,24 +64,51 @@ def _starts(name: str) -> Iterator[str]:
         place += len(word)
 
 
+def _short(name: str) -> list[tuple[str, list[str]]]:
+    """How people shorten the name of a school or an institute, each with its syllables: its first word to one
+    character (浙理工大学, 括理工大学), or each of its words (浙大, 温医大). None for a name that does not part
+    into two to four words of two characters or more."""
+    folded = text.fold(name)
+    if not _SCHOOL.search(folded):
+        return []
+    known = [word for word in rjieba.cut_for_search(folded) if len(word) > 1]
+    words: list[str] = []
+    while folded:
+        # The shortest word, from the left: 理工大学 is two.
+        words.append(next((word for word in known if folded.startswith(word)), folded[0]))
+        folded = folded[len(words[-1]) :]
+    read = [syllables(word) for word in words]
+    if not 2 <= len(words) <= 4 or any(
+        len(word) < 2 or len(word) != len(one) for word, one in zip(words, read, strict=True)
+    ):
+        return []
+    rest = [syllable for one in read[1:] for syllable in one]
+    return [
+        (words[0][0] + "".join(words[1:]), [read[0][0], *rest]),
+        ("".join(word[0] for word in words), [one[0] for one in read]),
+    ]
+
+
 @functools.lru_cache(20_000)
 def beginnings(name: str) -> tuple[str, ...]:
     """What somebody may start typing who means this organisation: the name from each of its first words on,
-    folded and without blanks, and the same in full pinyin and in initials."""
+    folded and without blanks, what people shorten it to, and the same in full pinyin and in initials."""
     forms: dict[str, None] = {}
     for start in _starts(name):
         forms["".join(start.split())] = None
         if not start.isascii():
             forms[full(start)] = None
             forms[initials(start)] = None
+    for short, read in _short(name):
+        forms |= dict.fromkeys((short, "".join(read), "".join(syllable[0] for syllable in read)))
     return tuple(form for form in forms if len(form) > 1)
 
 
 @functools.lru_cache(20_000)
 def names(name: str) -> tuple[str, ...]:
     """What somebody may have typed in full who means this organisation or person, in Latin letters: pinyin
-    and initials of the name and of what follows its place, with and without its legal form, and the pinyin
-    of each of its words."""
+    and initials of the name and of what follows its place, with and without its legal form, those of what
+    people shorten it to, and the pinyin of each of its words."""
     forms: dict[str, None] = {}
     if name.isascii():
         return ()
@@ -91,6 +119,10 @@ def names(name: str) -> tuple[str, ...]:
                 forms["".join(read)] = None
             if len(read) > 2 or (len(read) == 2 and form == start == text.fold(name)):
                 forms["".join(syllable[0] for syllable in read)] = None
+    for _, read in _short(name):
+        forms["".join(read)] = None
+        if len(read) > 2:
+            forms["".join(syllable[0] for syllable in read)] = None
     for word in rjieba.cut(text.fold(name)):
         if len(word) > 1 and not word.isascii() and _FORM.sub("", word):
             forms["".join(_read(word))] = None

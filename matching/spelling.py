@@ -23,6 +23,8 @@ MOST_TRIED = 6
 """Other spellings of one piece that are asked for before giving up."""
 MOST_CHARACTERS = 2000
 """Common characters that are tried where none of the same sound will do."""
+LONGEST_DOUBTED = 12
+"""Characters of a query that is doubted although it finds something; longer ones are pasted, not typed."""
 _SAME_SOUND, _NEAR_SOUND = 100.0, 50.0
 _MOST_CUT = 200
 
@@ -30,7 +32,7 @@ Frequency = Callable[[str], int]
 """How many entries hold a term: a pair of characters or a word."""
 
 
-def respelt(run: str, alphabet: Sequence[str], frequency: Frequency) -> list[str]:
+def respelt(run: str, alphabet: Sequence[str], frequency: Frequency, *, sure: bool = False) -> list[str]:
     """Spellings of a run of Han characters that differ at one place, best first.
 
     A run is misspelt where two neighbours stand side by side in no entry. A character of the same sound is
@@ -38,6 +40,7 @@ def respelt(run: str, alphabet: Sequence[str], frequency: Frequency) -> list[str
     neighbours; then a pair turned round, a character too many, and one too few. What is spelt right falls into
     fewer words than what is not; for the same sound or a pair turned round, in three characters or more, as
     many will do.
+    `sure`: only what sounds the same, and pairs turned round: for where the rest of a query does find something.
     `alphabet`: characters to try.
     """
     if not 2 <= len(run) <= LONGEST_RUN:
@@ -56,14 +59,19 @@ def respelt(run: str, alphabet: Sequence[str], frequency: Frequency) -> list[str
     for place in places:
         meant = pinyin.sounds(run[place])
         for near in {pinyin.near(sound) for sound in meant}:
-            for spelling, held in _with_another(run, place, by_sound.get(near, ()), frequency):
+            for spelling, held in _with_another(run, place, by_sound.get(near, ()), frequency, seams):
                 same = not meant.isdisjoint(pinyin.sounds(spelling[place]))
-                scores[spelling] = held + (_SAME_SOUND if same else _NEAR_SOUND)
+                if same or not sure:
+                    scores[spelling] = held + (_SAME_SOUND if same else _NEAR_SOUND)
+    if sure:
+        for place in broken[:MOST_PLACES]:
+            turned = f"{run[:place]}{run[place + 1]}{run[place]}{run[place + 2 :]}"
+            scores.setdefault(turned, _held(turned, frequency))
     found = _words_of(run, scores)
-    if found or len(run) < 3:
+    if sure or found or len(run) < 3:
         return found
     for place in places:
-        for spelling, held in _with_another(run, place, alphabet[:MOST_CHARACTERS], frequency):
+        for spelling, held in _with_another(run, place, alphabet[:MOST_CHARACTERS], frequency, seams):
             scores.setdefault(spelling, held)
     for place in broken[:MOST_PLACES]:
         turned = f"{run[:place]}{run[place + 1]}{run[place]}{run[place + 2 :]}"
@@ -117,7 +125,7 @@ def _by_sound(alphabet: tuple[str, ...]) -> dict[str, list[str]]:
 
 
 def _with_another(
-    run: str, place: int, characters: Sequence[str], frequency: Frequency
+    run: str, place: int, characters: Sequence[str], frequency: Frequency, seams: frozenset[int]
 ) -> Iterator[tuple[str, float]]:
     """Spellings with one of the characters at a place, and how well the entries hold them."""
     before, after = run[:place], run[place + 1 :]
@@ -127,31 +135,45 @@ def _with_another(
         if after and not frequency(char + after[0]):
             continue
         spelling = f"{before}{char}{after}"
-        held = _held(spelling, frequency)
+        # Only the two pairs with the other character in them must be known at a seam as well.
+        held = _held(spelling, frequency, seams - {place - 1, place})
         if held:
             yield spelling, held
 
 
-def _held(spelling: str, frequency: Frequency) -> float:
-    """0 if some pair of the spelling is in no entry; more, the commoner its rarest pair and if it is a word."""
-    pairs = [frequency(spelling[place : place + 2]) for place in range(len(spelling) - 1)]
+def _held(spelling: str, frequency: Frequency, seams: frozenset[int] = frozenset()) -> float:
+    """0 if some pair of the spelling, but for those at `seams`, is in no entry; more, the commoner its rarest
+    pair and if it is a word."""
+    pairs = [
+        frequency(spelling[place : place + 2]) for place in range(len(spelling) - 1) if place not in seams
+    ]
     if not pairs or not all(pairs):
         return 0.0
     word = frequency(spelling) if len(spelling) > 2 else 0
     return math.log1p(min(pairs)) + math.log1p(word)
 
 
+def begun(word: str, names: Mapping[str, str]) -> list[str]:
+    """Organisations, by one of their `names` in Latin letters, that one begins to spell; the shortest first."""
+    return [names[lead] for lead in sorted(names, key=lambda one: (len(one), one)) if lead.startswith(word)]
+
+
 def closest(word: str, counts: Mapping[str, int], most: int = 3) -> list[str]:
     """Those of the known Latin words that differ from a word by one slip (by two from eight letters on),
-    nearest first; of equals the commoner by `counts`."""
+    nearest first; of equals the commoner by `counts`. None for a word of three letters or fewer."""
+    if len(word) < SHORTEST_MISSPELT:
+        return []
     slips = 2 if len(word) >= 8 else 1
     near = process.extract(word, counts.keys(), scorer=OSA.distance, score_cutoff=slips, limit=None)
     ordered = sorted(near, key=lambda one: (one[1], -counts[one[0]], one[0]))
     return [found for found, distance, _ in ordered[:most] if distance]
 
 
-PIECES = re.compile(r"[a-z]{4,}|[㐀-䶿一-鿿]{2,}")
-"""What can be misspelt in a folded query: a Latin word of four letters, or a run of Han characters."""
+PIECES = re.compile(r"[a-z]{3,}|[㐀-䶿一-鿿]{2,}")
+"""What can be misspelt in a folded query, or a name begun: a Latin word of three letters, or a run of Han
+characters."""
+SHORTEST_MISSPELT = 4
+"""Letters from which on a Latin word with a slip is like few others."""
 
 
 class Vocabulary(Protocol):
@@ -171,23 +193,31 @@ class Vocabulary(Protocol):
         ...
 
 
-def other_query(asked: Query, vocabulary: Vocabulary, finds: Callable[[Query], int]) -> str:
-    """The query with one of its words spelt otherwise so that it `finds` something; empty if there is none."""
+def other_query(
+    asked: Query, vocabulary: Vocabulary, finds: Callable[[Query], int], *, already: int = 0
+) -> str:
+    """The query with one of its words spelt otherwise so that it `finds` something; empty if there is none.
+
+    `already`: how many entries the query itself finds. If any, only a short query is doubted, only what
+    sounds alike is tried, and it must find more.
+    """
+    if already and len(asked.plain) > LONGEST_DOUBTED:
+        return ""
     tried = 0
     for place, word in enumerate(asked.words):
         folded = text.fold(word)
         for piece in PIECES.finditer(folded):
             run = piece[0]
-            if run.isascii():
-                others = [] if vocabulary.frequency(run) else vocabulary.latin(run)
+            if not run.isascii():
+                others = respelt(run, vocabulary.alphabet, vocabulary.frequency, sure=already > 0)
             else:
-                others = respelt(run, vocabulary.alphabet, vocabulary.frequency)
+                others = [] if already or vocabulary.frequency(run) else vocabulary.latin(run)
             for other in others[:MOST_TRIED]:
                 if tried == 2 * MOST_TRIED:
                     return ""
                 tried += 1
                 changed = f"{folded[: piece.start()]}{other}{folded[piece.end() :]}"
                 words = (*asked.words[:place], changed, *asked.words[place + 1 :])
-                if finds(replace(asked, words=words)):
+                if finds(replace(asked, words=words)) > already:
                     return str(replace(asked, words=words))
     return ""

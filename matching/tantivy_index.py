@@ -414,9 +414,11 @@ class TantivyIndex:
         hits = tantivy_search.search(
             searcher, asked, filters, thesaurus, sort=sort, offset=offset, limit=limit, facets=facets
         )
-        if asked.words and not asked.loosened and (not hits.total or hits.relaxed):
+        if asked.words and not asked.loosened:
             finds = partial(tantivy_search.matches, searcher, filters=filters, thesaurus=thesaurus)
-            hits = replace(hits, suggestion=spelling.other_query(asked, self._words(live), finds))
+            already = 0 if hits.relaxed else hits.total
+            other = spelling.other_query(asked, self._words(live), finds, already=already)
+            hits = replace(hits, suggestion=other)
         return hits
 
     def _words(self, live: _Generation) -> Vocabulary:

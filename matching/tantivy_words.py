@@ -131,9 +131,10 @@ class Vocabulary:
             lead, number_and_name = row.split(PART, 1)
             if lead.isascii() and lead.isalpha():
                 names.setdefault(lead, number_and_name.partition(PART)[2])
-        found = spelling.closest(word, known)
-        return list(
-            dict.fromkeys(
-                (*found, *(names[lead] for lead in spelling.closest(word, dict.fromkeys(names, 1))))
-            )
+        near = spelling.closest(word, dict.fromkeys(names, 1))
+        found = (
+            *spelling.begun(word, names),
+            *spelling.closest(word, known),
+            *(names[lead] for lead in near),
         )
+        return list(dict.fromkeys(found))

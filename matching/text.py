@@ -15,7 +15,7 @@ from itertools import accumulate
 import opencc
 import rjieba
 
-ANALYSIS_VERSION = 2
+ANALYSIS_VERSION = 3
 """Part of the index's schema: raise it whenever terms come out differently, and the index is rebuilt."""
 
 LONGEST_TERM = 48

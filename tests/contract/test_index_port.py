@@ -322,6 +322,22 @@ class TestSpellings:
     def test_another_spelling_is_suggested(self, index: SearchIndex, typed: str, meant: str) -> None:
         assert index.search(typed).suggestion == meant
 
+    def test_another_spelling_is_suggested_although_the_rest_finds_something(
+        self, index: SearchIndex
+    ) -> None:
+        index.apply([result(20, "离心机节能"), result(21, "离心泵节能")])
+        answer = index.search("离心蹦 节能")
+        assert (answer.hits != (), answer.relaxed, answer.suggestion) == (True, False, "离心泵 节能")
+        assert index.search("主轴离心蹦").suggestion == "主轴离心泵", "轴离 stands nowhere, and need not"
+        assert index.search("离心泵 节能").suggestion == ""
+
+    def test_the_beginning_of_initials_suggests_the_organisation(self, index: SearchIndex) -> None:
+        index.apply([result(20, "车床", owner_name="括苍理工大学", owner_id=13, names=("括苍理工大学",))])
+        assert index.search("klgdx").hits[0].key.id == index.search("owner:kclgdx").hits[0].key.id == 20
+        assert index.search("kclg").suggestion == index.search("klg").suggestion == "括苍理工大学"
+        for typed in ("klgdx", "klg", "kclg", "KCLGDX", "括理工"):
+            assert [one.text for one in index.suggest(typed)] == ["括苍理工大学"]
+
     def test_a_latin_slip(self, index: SearchIndex) -> None:
         index.apply([result(6, "Graphene 散热膜")])
         assert index.search("graphane").suggestion == "graphene"

@@ -37,9 +37,22 @@ def test_persons_and_latin_names() -> None:
 
 def test_beginnings_are_what_is_typed_first() -> None:
     found = pinyin.beginnings("浙江大学")
-    assert found == ("浙江大学", "zhejiangdaxue", "zjdx")
+    assert found == (
+        "浙江大学", "zhejiangdaxue", "zjdx", "浙大学", "zhedaxue", "zdx", "浙大", "zheda", "zd",
+    )  # fmt: skip
     assert "大溪泵业有限公司" in pinyin.beginnings("温岭市大溪泵业有限公司")
     assert "university" in pinyin.beginnings("Zhejiang University")
+
+
+def test_a_school_is_known_by_what_people_shorten_it_to() -> None:
+    found = pinyin.beginnings("括苍理工大学")
+    assert {"括理工大学", "klgdx", "kclgdx", "kuoligongdaxue", "括理大"} <= set(found)
+    assert {"klgdx", "kclgdx", "kld"} <= set(pinyin.names("括苍理工大学"))
+    assert "cqdx" in pinyin.names("重庆大学")
+    assert {"重大", "chongda"} <= set(pinyin.beginnings("重庆大学"))
+    assert "wenyida" in pinyin.names("温州医科大学")
+    assert "wd" not in pinyin.beginnings("温岭市大溪泵业有限公司")
+    assert "rb" not in pinyin.beginnings("热误差补偿")
 
 
 def test_sounds() -> None:
