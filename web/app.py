@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -32,6 +34,23 @@ class HashedStatic(StaticFiles):
         if b"v=" in scope.get("query_string", b"") and response.status_code == 200:
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return response
+
+
+@functools.cache
+def _routes() -> list[BaseRoute]:
+    """The routes of every application of this process. They know no application, and making them takes most of
+    a second, which tests with an application each would pay again and again.
+    """
+    together = APIRouter()
+    for router in routes.PAGES:
+        for route in router.routes:
+            # Monitors and link checkers ask for a page's head; the server leaves out the body itself.
+            if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
+                route.methods.add("HEAD")
+        together.include_router(router, include_in_schema=False)
+    for router in routes.API:
+        together.include_router(router, prefix="/api/v1")
+    return together.routes
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -68,14 +87,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.kept_partners = KeptPartners(meanings=semantic.meanings(parts.settings))
     app.state.reports = KeptReports()
     answers.install(app)
-    for router in routes.PAGES:
-        for route in router.routes:
-            # Monitors and link checkers ask for a page's head; the server leaves out the body itself.
-            if isinstance(route, APIRoute) and route.methods and "GET" in route.methods:
-                route.methods.add("HEAD")
-        app.include_router(router, include_in_schema=False)
-    for router in routes.API:
-        app.include_router(router, prefix="/api/v1")
+    app.router.routes.extend(_routes())
     app.mount("/static", HashedStatic(directory=STATIC))
     app.add_middleware(KeepSeen, parts=parts)
     app.add_middleware(Guard, settings=parts.settings)
