@@ -4,6 +4,7 @@ An advisory lock lives as long as its connection: it is freed when the process e
 SQLite there is one machine, and the lock on the spare's own directory does.
 """
 
+import contextlib
 import threading
 import zlib
 
@@ -50,6 +51,9 @@ class AdvisoryLock:
         """Give it away; nothing happens if it is not held."""
         with self._guard:
             if self._holding is not None:
+                # Said before the connection goes: the server may notice its end later than the next one asks.
+                with contextlib.suppress(SQLAlchemyError):
+                    self._holding.execute(sa.select(sa.func.pg_advisory_unlock(self._number)))
                 self._drop()
 
     def _drop(self) -> None:
