@@ -307,7 +307,8 @@ _SIGNS = {"at_least": "≥", "at_most": "≤", "about": "≈", "between": ""}
 
 def _target(one: Any) -> str:
     ends = f"{one.threshold}–{one.threshold_high}" if one.threshold_high else one.threshold
-    return _joined(one.name, _SIGNS[one.comparator], ends, one.unit, one.condition)
+    figure = _joined(one.name, _SIGNS[one.comparator], ends, one.unit)
+    return f"{figure}（{one.condition}）" if one.condition else figure
 
 
 def _joined(*parts: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -306,11 +307,18 @@ def test_who_comes_too_late_sees_what_happened_and_loses_nothing(
     sign_in(client, world.broker)
     again = client.post(f"{place}/reject", data={"version": version, "reason": "other", "note": "说明"})
     assert again.status_code == 409
-    assert "说明</textarea>" in again.text
+    assert again.text.count("说明</textarea>") == 1, "in the form that was sent, not in the others"
+    assert "This pair has changed since you opened it" in again.text
+    # Loaded anew, or in the other language, the refused form's address leads back to the pair.
+    assert client.get(f"{place}/reject?industry=pumps").headers["location"] == f"{place}?industry=pumps"
     assert f'name="version" value="{version + 2}"' in again.text
     missing = client.post(f"{place}/reject", data={"version": version + 2, "reason": "other"})
     assert missing.status_code == 422
     assert client.post(f"{place}/reject", data={"version": version + 2}).status_code == 422
+    empty = client.post(f"{place}/accept", data={"version": version + 2, "next_step": "", "note": "记"})
+    assert empty.status_code == 422
+    assert re.search(r'name="next_step"[^>]* value=""', empty.text), "what was emptied is not filled in again"
+    assert empty.text.count("记</textarea>") == 1
 
 
 def test_a_pair_put_off_comes_back(

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -36,6 +37,8 @@ OVERDUE = 20
 DAY = dt.timedelta(days=1)
 INDUSTRY = re.compile(r"[\w-]{1,32}")
 """What may be an industry's code in an address."""
+Act = Literal["accept", "reject", "snooze", "assign", "take", "reopen"]
+"""What may be done with a pair, as it stands in an address."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,8 @@ class Side:
 
 @dataclass(frozen=True)
 class PairPage:
-    """Context of a pair's page. `left` is what somebody entered who came too late to use it."""
+    """Context of a pair's page. `tried` is the step whose form was refused, `left` what somebody entered who
+    came too late to use it."""
 
     pair: Pair
     form: Form
@@ -147,6 +151,7 @@ class PairPage:
     queue_href: str
     here: str
     query: str
+    tried: str
     left: list[str]
 
 
@@ -163,7 +168,7 @@ def _side(title: str, listing: queries.Listing, words: list[str], language: str)
     )
 
 
-def _pair_page(page: Page, session: Session, proposal_id: int, form: Form) -> Response:
+def _pair_page(page: Page, session: Session, proposal_id: int, form: Form, tried: str = "") -> Response:
     pair = queries.pair(session, page.actor, proposal_id)
     names = industry_names(session, page.language)
     wanted = _wanted(page)
@@ -205,6 +210,7 @@ def _pair_page(page: Page, session: Session, proposal_id: int, form: Form) -> Re
         url("/proposals", **kept),
         f"/proposals/{proposal_id}",
         url("", **kept),
+        tried,
         [one for one in entered if one] if form.problems and "accepted" not in steps else [],
     )
     return page.render("proposals/pair.html", context)
@@ -216,6 +222,13 @@ def pair_page(page: PageDep, session: ReadTx, proposal_id: RowId) -> Response:
     if not page.actor.is_signed_in:
         raise SignInRequired
     return _pair_page(page, session, proposal_id, Form())
+
+
+@router.get("/proposals/{proposal_id}/{step}")
+def back_to_the_pair(page: PageDep, proposal_id: RowId, step: Act) -> Response:  # noqa: ARG001
+    """Where a refused form's address leads when it is loaded anew or the language is changed."""
+    query = page.request.url.query
+    return page.redirect(f"/proposals/{proposal_id}" + (f"?{query}" if query else ""))
 
 
 def _step(
@@ -236,7 +249,7 @@ def _step(
 
     def again(form: Form) -> Response:
         with page.parts.db.read() as session:
-            return _pair_page(page, session, proposal_id, form)
+            return _pair_page(page, session, proposal_id, form, page.request.url.path.rpartition("/")[2])
 
     answer = page.submit(form, action, again)
     return page.redirect(answer.headers["location"], flash=flash) if flash else answer
