@@ -22,6 +22,7 @@ from auctions.models import LotInput, TermsInput
 from auctions.queries import lot_detail
 from auctions.rules import commands as c
 from market.db import Database, Session, t
+from market.deals import movements
 from market.deals.models import Contract, ContractEvent
 from market.demands.models import Demand, DemandTarget
 from market.enquiries.models import Enquiry, EnquiryMessage
@@ -427,6 +428,8 @@ def contracts(session: Session, now: dt.datetime, seller: int, buyer: int, count
             for step, before, after in (("create", None, "draft"), ("register", "accepted", "registered"))
         ],
     )
+    registered = session.scalars(sa.select(Contract).where(t(Contract).c.id.in_(ids))).all()
+    movements.record_registered(session, now, registered)
     return ids
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from market import audit
 from market.clock import local_date, start_of_local_day
 from market.db import Session, t
-from market.deals import policies, recording, rules
+from market.deals import movements, policies, recording, rules
 from market.deals.inputs import ContractInput, Deduction
 from market.deals.models import (
     Contract,
@@ -233,8 +233,14 @@ def step(
         after=recording.audited(contract),
         reason=reason.strip() or None,
     )
+    if what in _COUNTED:
+        movements.record(session, now, contract, what.value, today)
     session.flush()
     return after
+
+
+_COUNTED = frozenset({Step.REGISTER, Step.AMEND, Step.DEREGISTER, Step.REVOKE})
+"""Steps that can change what the register counts."""
 
 
 _PAST: dict[Step, str] = {
@@ -329,6 +335,7 @@ def enter_registered(
         after=recording.audited(contract),
         reason=reason or None,
     )
+    movements.record_registered(session, now, [contract])
     return contract.id
 
 

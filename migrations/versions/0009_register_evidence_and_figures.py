@@ -4,9 +4,13 @@ Revision: 0009
 Follows: 0008
 """
 
+import datetime as dt
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
+from market.clock import local_date
 from market.db import Id, JsonDoc, UtcDateTime
 
 revision = "0009"
@@ -28,6 +32,93 @@ def one_of(table: str, column: str, values: tuple[str, ...]) -> None:
     with op.batch_alter_table(table) as batch:
         batch.drop_constraint(op.f(f"ck_{table}_{column}"), type_="check")
         batch.create_check_constraint(op.f(f"ck_{table}_{column}"), sa.text(f"{column} IN ({listed})"))
+
+
+UNDER = (
+    "registered_on", "signed_on", "effective_on", "kind", "subkind", "technical_field", "industry_code",
+    "seller_region", "buyer_region", "seller_town", "buyer_town", "seller_nature", "buyer_nature", "source",
+    "taxonomy_version",
+)  # fmt: skip
+"""What a contract is counted under; no amendment could change it before this revision."""
+
+
+def record_movements(connection: sa.Connection) -> None:
+    """The movements of contracts that were registered before there were any, from their events.
+
+    Recorded when each step was taken or, for a contract entered later, when it was entered. A GDP release
+    counts as known from its entry, so the register's clock starts after the last of both.
+    """
+    days = ("registered_on", "signed_on", "effective_on", "ended_on")
+    contract = sa.table(
+        "contract",
+        sa.column("id", Id),
+        *(sa.column(name, sa.Date() if name in days else None) for name in (*UNDER, "ended_on")),
+    )
+    event = sa.table(
+        "contract_event",
+        *(sa.column(name) for name in ("id", "contract_id", "step", "deal_fen_before", "deal_fen_after")),
+        *(sa.column(name) for name in ("technology_fen_before", "technology_fen_after")),
+        sa.column("at", UtcDateTime()),
+    )
+    movement = sa.table(
+        "register_movement",
+        sa.column("recorded_at", UtcDateTime()),
+        *(sa.column(name) for name in ("contract_id", "step", "contracts", "deal_fen", "technology_fen")),
+        *(sa.column(name) for name in ("received_fen", "received_technology_fen")),
+        sa.column("changed_on", sa.Date()),
+        *(sa.column(name, sa.Date() if name in days else None) for name in UNDER),
+    )
+    entered = event.alias("entered")
+    c, e = contract.c, event.c
+    # A contract that was entered has both steps; it was known from its entry.
+    late = sa.exists().where(entered.c.contract_id == e.contract_id, entered.c.step == "enter")
+    rows = connection.execute(
+        sa.select(e.contract_id, e.step, e.at, e.deal_fen_before, e.deal_fen_after, e.technology_fen_before,
+                  e.technology_fen_after, c.ended_on, *(c[name] for name in UNDER))
+        .select_from(event.join(contract, c.id == e.contract_id))
+        .where(
+            c.registered_on.is_not(None),
+            sa.or_(
+                e.step.in_(("enter", "amend", "deregister", "revoke")),
+                sa.and_(e.step == "register", sa.not_(late)),
+            ),
+        )
+        .order_by(e.at, e.id)
+        .execution_options(yield_per=500)
+    )  # fmt: skip
+    last = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    for chunk in rows.mappings().partitions():
+        found: list[dict[str, Any]] = []
+        for row in chunk:
+            sign = {"amend": 0, "deregister": -1, "revoke": -1}.get(row["step"], 1)
+            deal, technology = row["deal_fen_after"], row["technology_fen_after"]
+            if not sign:
+                deal, technology = deal - row["deal_fen_before"], technology - row["technology_fen_before"]
+                if not (deal or technology):
+                    continue
+            last = max(row["at"], last + dt.timedelta(microseconds=1))
+            day = local_date(row["at"])
+            found.append(
+                {name: row[name] for name in UNDER}
+                | {
+                    "recorded_at": last,
+                    "contract_id": row["contract_id"],
+                    "step": "register" if sign > 0 else row["step"],
+                    "changed_on": row["registered_on"] if sign > 0 else (sign and row["ended_on"]) or day,
+                    "industry_code": row["industry_code"] or "",
+                    "contracts": sign,
+                    "deal_fen": (sign or 1) * deal,
+                    "technology_fen": (sign or 1) * technology,
+                    "received_fen": 0,
+                    "received_technology_fen": 0,
+                }
+            )
+        if found:
+            connection.execute(sa.insert(movement), found)
+    release = sa.table("gdp_release", sa.column("entered_at", UtcDateTime()))
+    known = connection.execute(sa.select(sa.func.max(release.c.entered_at))).scalar()
+    clock = sa.table("register_clock", sa.column("id"), sa.column("last", UtcDateTime()))
+    connection.execute(sa.insert(clock).values(id=1, last=max(last, known or last)))
 
 
 def upgrade() -> None:
@@ -649,6 +740,7 @@ def upgrade() -> None:
             f"UPDATE contract SET {side}_town = o.town, {side}_nature = o.nature_code, "  # noqa: S608
             f"{side}_country = o.country_code FROM organisation AS o WHERE o.id = contract.{side}_id"
         )
+    record_movements(op.get_bind())
     if op.get_bind().dialect.name == "postgresql":
         for table in APPEND_ONLY:
             op.execute(
