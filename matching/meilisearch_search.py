@@ -291,7 +291,7 @@ def _parts(hit: Mapping[str, Any], field: Field | None) -> list[str]:
 
 def terms_of(words: str) -> list[str]:
     """The terms of what was typed, each once; single characters if there is nothing longer."""
-    return list(dict.fromkeys(text.terms(words) or text.grams(words, 1)))
+    return list(dict.fromkeys(text.terms(words) or text.characters(words)))
 
 
 def _total(answer: Mapping[str, Any]) -> int:

@@ -3,7 +3,8 @@
     离心泵 节能              words: entries that hold most of them come first
     "离心泵" “离心泵” 「离心泵」  a phrase: exactly these characters side by side
     -汽蚀  －"轴向力"         without this word or phrase
-    title:叶轮 单位:浙江大学    only in that part of an entry (`Field`); `-单位:…` leaves out
+    title:叶轮 单位: 浙江大学   only in that part of an entry (`Field`); `-单位:…` leaves out
+    号:ZL 2007 1 0308494.X   numbers may be written with blanks
 
 Whatever means nothing in this language (a lone quotation mark, a field's name without a value) is taken as
 words. Pure, and the same for every engine.
@@ -55,10 +56,11 @@ _NAMES = {
     "發明人": Field.INVENTOR,
 }
 
+_FIELD = f"(?:{'|'.join(sorted(_NAMES, key=len, reverse=True))})"
 _PART = re.compile(
     rf"""
     (?P<minus> (?<!\S) [-－−] )?
-    (?: (?P<field> {"|".join(sorted(_NAMES, key=len, reverse=True))} ) [:：] )?
+    (?: (?P<field> {_FIELD} ) [:：] (?P<blank> \s+ (?! [-－−] | {_FIELD}[:：] ) )? )?
     (?: ["＂“”] (?P<straight> [^"＂“”]+ ) ["＂“”]
       | 「 (?P<corner> [^「」]+ ) 」
       | 『 (?P<double> [^『』]+ ) 』
@@ -68,6 +70,16 @@ _PART = re.compile(
 )
 _SIGN = re.compile(r'["＂“”「『:：]|(?<!\S)[-－−]')
 """Without any of these there are only words."""
+_REST_OF_CODE = re.compile(r"(?:\s+(?:[A-Z0-9./-]*\d[A-Z0-9./-]*|\.?\s?X)(?!\S))+", re.ASCII | re.IGNORECASE)
+"""Further groups of a number that is written with blanks."""
+_WHOLE_CODE = 12
+"""Letters and digits of a number that needs no further ones."""
+_REGISTERED = re.compile(r"(?:19|20)\d{10}[\dX]?|(?=.*[A-Z])[0-9A-Z]{18}|\d{18}")
+"""A patent's application number or a credit code, as a key."""
+_MOST_GROUPS = 6
+_FULL_WIDTH = {
+    code: code - 0xFEE0 for span in ("０９", "ＡＺ", "ａｚ") for code in range(ord(span[0]), ord(span[1]) + 1)
+}
 _QUOTES = re.compile('["＂“”]')
 _WORDLIKE = re.compile(r"[^\W_]")
 
@@ -112,8 +124,15 @@ class Query:
     @property
     def codes(self) -> tuple[str, ...]:
         """Keys (`text.code_key`) of what may be a patent number, a credit code or an IPC symbol among the
-        words: an entry with exactly such a number is found, and comes first, whatever else was typed."""
-        written = dict.fromkeys((self.plain, *self.words))
+        words: an entry with exactly such a number is found, and comes first, whatever else was typed. Blanks
+        within a number do not matter."""
+        joined = [
+            "".join(self.words[first:last])
+            for first in range(len(self.words))
+            for last in range(first + 2, min(first + _MOST_GROUPS, len(self.words)) + 1)
+        ]
+        groups = [one for one in joined if len(one) < 40 and _REGISTERED.fullmatch(text.code_key(one))]
+        written = dict.fromkeys((self.plain, *groups, *self.words))
         return tuple(dict.fromkeys(text.code_key(word) for word in written if text.looks_like_code(word)))
 
     @property
@@ -138,17 +157,31 @@ def parse(typed: str) -> Query:
     """Read what was typed."""
     if not _SIGN.search(typed):
         return Query(tuple(typed.split()))
+    typed = typed.translate(_FULL_WIDTH)
     words: list[str] = []
     clauses: list[Clause] = []
-    for part in _PART.finditer(typed):
+    place = 0
+    while part := _PART.search(typed, place):
+        place = part.end()
         phrase = part["straight"] or part["corner"] or part["double"]
         # Marks of the one kind inside those of the other part nothing, and could not be written again.
         value = " ".join(_QUOTES.sub(" ", phrase or part["word"]).split())
         field = _NAMES[part["field"].lower()] if part["field"] else None
+        numbered = field in (Field.NUMBER, Field.IPC) and phrase is None
+        begun = text.looks_like_code(value) or value.upper() in ("ZL", "CN")
+        if numbered and begun and len(text.code_key(value)) < _WHOLE_CODE:
+            rest = _REST_OF_CODE.match(typed, place)
+            if rest:
+                place = rest.end()
+                value = " ".join(f"{value}{rest[0]}".split())
         clause = Clause(value, field, phrase is not None, part["minus"] is not None)
         if not (clause.phrase or clause.field or clause.excluded):
             words.append(value)
-        elif not _WORDLIKE.search(value) or len(clauses) == MOST_CLAUSES:
+        elif (
+            not _WORDLIKE.search(value)
+            or len(clauses) == MOST_CLAUSES
+            or (numbered and part["blank"] and not text.looks_like_code(value))
+        ):
             words += part[0].split()
         elif clause not in clauses:
             clauses.append(clause)

@@ -170,7 +170,7 @@ def terms_of(words: str) -> list[str]:
     """The terms of what was typed, each once; single characters if there is nothing longer."""
     found = dict.fromkeys(text.terms(words))
     return [term for term in found if term not in text.STOP_WORDS] or list(
-        found or dict.fromkeys(text.grams(words, 1))
+        found or dict.fromkeys(text.characters(words))
     )
 
 

@@ -92,6 +92,12 @@ def grams(text: str, longest: int = 3) -> list[str]:
     return found
 
 
+def characters(text: str) -> list[str]:
+    """Single letters and characters, for a query that holds nothing longer; none of runs that are too long to be
+    words anybody searches for."""
+    return [unit for run in fold(text).split() if len(run) <= LONGEST_TERM for unit in grams(run, 1)]
+
+
 def is_wordlike(text: str) -> bool:
     """True if anything in it can be searched for: a letter, a character or a digit."""
     return _WORDLIKE.search(text) is not None
@@ -191,7 +197,7 @@ def marks(typed: str) -> list[str]:
             found.update(dict.fromkeys(_HAN_RUN.findall(word)))
         found.update(dict.fromkeys(part for piece in long for part in (piece, *_side_by_side(piece))))
     useful = [mark for mark in found if mark not in STOP_WORDS and len(mark) <= LONGEST_TERM]
-    return useful or list(dict.fromkeys(terms(typed) or grams(typed, 1)))
+    return useful or list(dict.fromkeys(terms(typed) or characters(typed)))
 
 
 def _side_by_side(word: str) -> list[str]:

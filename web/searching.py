@@ -94,7 +94,7 @@ class Asked:
 def read(query: QueryParams) -> Asked:
     """The address's parameters, those without meaning left out."""
     kind, sort = query.get("kind", ""), query.get("sort", "")
-    words = " ".join(storable(query.get("q", "")).split())[:LONGEST_QUERY]
+    words = typed(query)[:LONGEST_QUERY]
     fallback = Sort.RELEVANCE if words else Sort.NEWEST
     page, region, price = query.get("page", ""), query.get("region", ""), query.get("price", "")
     return Asked(
@@ -112,12 +112,19 @@ def read(query: QueryParams) -> Asked:
     )
 
 
+def typed(query: QueryParams) -> str:
+    """What was typed, whole, less marks that nobody sees: they come with what is pasted and part a word."""
+    return " ".join(_UNSEEN.sub("", storable(query.get("q", ""))).split())
+
+
 def storable(text: str) -> str:
     """A text less what neither a database nor XML can hold: controls, lone surrogates, non-characters."""
     return _UNSTORABLE.sub("", text)
 
 
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_UNSEEN = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+"""Soft hyphens, zero widths, marks of direction."""
 
 
 def _several(query: QueryParams, name: str) -> tuple[str, ...]:

@@ -219,6 +219,21 @@ class TestSearch:
     def test_nothing_typed_breaks_it(self, index: SearchIndex, words: str) -> None:
         index.search(words, facets=list(Facet))
 
+    def test_a_run_too_long_for_a_word_is_not_taken_apart(self, index: SearchIndex) -> None:
+        index.apply([result(20, "维生素 A 检测")])
+        assert index.search("a" * 5000).total == 0
+        assert ids(index, "A") == [20]
+
+    def test_a_number_with_blanks_among_words(self, index: SearchIndex) -> None:
+        for typed in (
+            "zl 2007 1 0308494.x 主轴",
+            "number: ZL 2007 1 0308494.X",
+            "号：ｚｌ２００７１０３０８４９４．Ｘ",
+        ):
+            assert ids(index, typed)[0] == 1
+        assert ids(index, "ipc:F04D 29/42 叶轮") == [1]
+        assert set(ids(index, "标题：　离心泵")) == {1, 4}
+
     def test_nothing_found(self, index: SearchIndex) -> None:
         answer = index.search("火星", facets=[Facet.KIND])
         assert (answer.hits, answer.total, answer.facets) == ((), 0, {Facet.KIND: {}})

@@ -58,6 +58,27 @@ def test_a_field_takes_a_phrase() -> None:
     assert parse("单位:“浙江 大学”").clauses == (Clause("浙江 大学", Field.OWNER, phrase=True),)
 
 
+@pytest.mark.parametrize(
+    ("typed", "clauses"),
+    [
+        ("title: 叶轮", ("title:叶轮",)),
+        ("单位：　浙江大学 -title: 泵", ("owner:浙江大学", "-title:泵")),
+        ("ＴＩＴＬＥ：叶轮", ("title:叶轮",)),
+        ("title: -泵", ("-泵",)),
+        ("title: owner:泵", ("owner:泵",)),
+        ("号： 离心泵", ()),
+        ("ipc:F04D 29/42 叶轮", ("ipc:F04D 29/42",)),
+        ("number:ZL 2007 1 0308494 . X 叶轮", ("number:ZL 2007 1 0308494 . X",)),
+        ("number:zl2007 1 0308494.x 叶轮", ("number:zl2007 1 0308494.x",)),
+        ("号：ＺＬ２００７１０３０８４９４．Ｘ 2008", ("number:ZL200710308494．X",)),
+    ],
+)
+def test_blanks_and_full_width_letters_change_nothing(typed: str, clauses: tuple[str, ...]) -> None:
+    read = parse(typed)
+    assert tuple(str(clause) for clause in read.clauses) == clauses
+    assert parse(str(read)).clauses == read.clauses
+
+
 @pytest.mark.parametrize("typed", ["subtitle:泵", "http://example.org", "12:30", "比例1:2"])
 def test_other_colons_are_words(typed: str) -> None:
     assert parse(typed) == Query((typed,))
@@ -104,9 +125,11 @@ def test_phrases_beside_words_can_be_taken_as_words() -> None:
 
 
 def test_numbers_are_read_whole_and_word_by_word() -> None:
-    assert parse("2007 1 0308494 X").codes == ("200710308494X", "2007", "0308494")
+    assert parse("2007 1 0308494 X").codes == ("200710308494X", "200710308494", "2007", "0308494")
     assert parse("离心泵 ZL200710308494.X").codes == ("200710308494X",)
     assert parse("离心泵").codes == ()
+    assert "200710308494X" in parse("离心泵 zl 2007 1 0308494.x 叶轮").codes
+    assert "91331081MA2ABCDE0X" in parse("信用代码 9133 1081 ma2a bcde 0x").codes
 
 
 @given(st.text(alphabet=st.sampled_from('泵a1 　"“”「」『』-－:：.titleow标题号¶\x1f'), max_size=60))

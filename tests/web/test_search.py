@@ -82,6 +82,24 @@ class TestPage:
         assert "&lt;b&gt;" in page
         assert "<b>叶轮" not in page
 
+    @pytest.mark.parametrize("typed", ["！？", "😀", '""', "-"])
+    def test_what_holds_no_word_is_told(self, client: TestClient, typed: str) -> None:
+        page = client.get("/search", params={"q": typed}).text
+        assert "There is nothing to look for in what was typed." in page
+        assert "There is nothing to look for" not in client.get("/search", params={"q": f"{typed} 泵"}).text
+
+    def test_what_is_too_long_is_read_in_part_and_told(self, client: TestClient) -> None:
+        page = client.get("/search", params={"q": "离心泵 " + "a" * 5000}).text
+        assert "Only the first 500 characters were read." in page
+        assert titles(page)
+        assert "Only the first" not in client.get("/search", params={"q": "离心泵 " * 100}).text
+
+    def test_marks_nobody_sees_part_no_word(self, client: TestClient) -> None:
+        hidden = "\u202e离心\u200b泵\ufeff"
+        assert titles(client.get("/search", params={"q": hidden}).text) == titles(
+            client.get("/search", params={"q": "离心泵"}).text
+        )
+
     def test_words_come_back_escaped(self, client: TestClient) -> None:
         page = client.get("/search", params={"q": '"><script>alert(1)</script>'}).text
         assert "<script>alert" not in page

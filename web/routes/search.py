@@ -75,7 +75,8 @@ class SearchPage:
     """Context of the search page. Pairs are (text, address).
 
     `understood` is what was read of the words beside plain ones, each with the address that is without it;
-    `fewer` are single words to look for when nothing held all of them.
+    `fewer` are single words to look for when nothing held all of them; `wordless`: what was typed holds nothing
+    to look for; `cut`: how many characters were read, if not all.
     """
 
     words: str
@@ -91,6 +92,8 @@ class SearchPage:
     sorts: list[tuple[str, str, bool]]
     number: int
     pages: int
+    wordless: bool
+    cut: int
     relaxed: bool
     fewer: list[tuple[str, str]]
     suggestion: tuple[str, str] | None
@@ -139,6 +142,10 @@ def search_page(page: PageDep, session: ReadTx) -> Response:
         sorts=list(_sorts(asked, page)),
         number=asked.page,
         pages=-(-min(hits.total, DEEPEST) // PER_PAGE),
+        wordless=bool(asked.words) and not text.is_wordlike(asked.words),
+        cut=searching.LONGEST_QUERY
+        if len(searching.typed(page.request.query_params)) > len(asked.words)
+        else 0,
         relaxed=hits.relaxed,
         fewer=[(word, _address(page, q=word)) for word in read.words[:MOST_WORDS]] if hits.relaxed else [],
         suggestion=(hits.suggestion, _address(page, q=hits.suggestion)) if hits.suggestion else None,
