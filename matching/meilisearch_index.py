@@ -173,15 +173,19 @@ class MeilisearchIndex:
         """The state, read again if the last look is half a second ago. Raises Trouble.
 
         While one thread reads, the others go on with what was known: a slow server holds up one page, not all.
+        What was known before a trouble is no answer while it lasts: the server may be gone.
         """
-        known = self._known
-        if known is not None and not fresh and time.monotonic() - self._looked < _FOLLOW_SECONDS:
+        known, trouble = self._known, self.connection.trouble
+        recent = not trouble and time.monotonic() - self._looked < _FOLLOW_SECONDS
+        if known is not None and not fresh and recent:
             return known
         if not self._looking.acquire(blocking=fresh or known is None):
+            if trouble:
+                raise OutOfReach(trouble)
             return known or _State()
         try:
             looking = time.monotonic()
-            if self._known is None or fresh or looking - self._looked >= _FOLLOW_SECONDS:
+            if self._known is None or fresh or trouble or looking - self._looked >= _FOLLOW_SECONDS:
                 self._known = self._read_state()
                 self._looked = looking
                 self._highest = max(self._highest, self._known.generation)

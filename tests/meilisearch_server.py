@@ -21,6 +21,7 @@ import json
 import math
 import operator
 import re
+import sys
 import threading
 import time
 import unicodedata
@@ -875,3 +876,15 @@ def running(**options: Any) -> Iterator[MeilisearchServer]:
     finally:
         server.fault = ""
         server.stop()
+
+
+def main() -> None:
+    """`python -m tests.meilisearch_server PORT`: a process that can be killed, and forgets everything then."""
+    server = MeilisearchServer()
+    server.port = int(sys.argv[1])
+    server.start()
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

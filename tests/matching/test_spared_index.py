@@ -145,6 +145,18 @@ class TestOutOfReach:
         ready.open()
         assert ready.index.state is IndexState.READY
 
+    def test_what_was_known_of_a_dead_server_is_not_held_to_be_so_still(
+        self, ready: Market, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(meilisearch_index, "_FOLLOW_SECONDS", 3600.0)
+        ready.server.stop()
+        for _ in range(3):
+            assert ready.found("离心泵") == [ready.pump]
+            assert ready.index.state is IndexState.STALE
+        assert "is back" not in caplog.text
+        ready.server.start()
+        assert ready.index.state is IndexState.READY
+
     def test_dies_in_the_middle_of_a_change(self, ready: Market) -> None:
         ready.server.dying.append("add_documents")
         ready.rename("石墨烯散热膜")
