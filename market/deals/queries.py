@@ -19,6 +19,7 @@ from market.deals.models import (
     ContractSource,
     ContractState,
     ContractSubkind,
+    PriceForm,
 )
 from market.deals.recording import reaches
 from market.deals.rules import Step
@@ -76,7 +77,8 @@ class EventView:
 
 @dataclass(frozen=True)
 class ContractDetail:
-    """A contract with its life. `detail` is False in the public's view: amounts are None then."""
+    """A contract with its life. `detail` is False in the public's view: amounts are None and the terms of the
+    price empty then, and a trade secret's rights are not named."""
 
     id: int
     local_number: str
@@ -87,12 +89,30 @@ class ContractDetail:
     seller_id: int | None
     seller_name: str
     seller_region: str
+    seller_town: str
+    seller_nature: str
+    seller_country: str
     buyer_id: int | None
     buyer_name: str
     buyer_region: str
+    buyer_town: str
+    buyer_nature: str
+    buyer_country: str
     deal_fen: int | None
     technology_fen: int | None
     deductions: list[dict[str, Any]]
+    price_form: PriceForm
+    instalments: list[dict[str, Any]]
+    entry_fee_fen: int | None
+    royalty_base: str
+    royalty_ppm: int | None
+    currency: str
+    foreign_minor: int | None
+    exchange_rate: str
+    rate_on: dt.date | None
+    ip: list[dict[str, Any]]
+    pricing_mode: str
+    trade_secret: bool
     technical_field: str
     industry_code: str | None
     industry_name: str | None
@@ -222,7 +242,7 @@ def contract(session: Session, actor: Actor, contract_id: int) -> ContractDetail
     values: dict[str, Any] = dict(zip((*_PLAIN, *_JOINED), row, strict=True))
     for name, enum in (
         ("kind", ContractKind), ("subkind", ContractSubkind), ("state", ContractState),
-        ("source", ContractSource),
+        ("source", ContractSource), ("price_form", PriceForm),
     ):  # fmt: skip
         values[name] = enum(values[name])
     found = ContractDetail(**values)
@@ -243,6 +263,15 @@ def contract(session: Session, actor: Actor, contract_id: int) -> ContractDetail
         deal_fen=None,
         technology_fen=None,
         deductions=[],
+        instalments=[],
+        entry_fee_fen=None,
+        royalty_base="",
+        royalty_ppm=None,
+        currency="",
+        foreign_minor=None,
+        exchange_rate="",
+        rate_on=None,
+        ip=[] if found.trade_secret else found.ip,
         accepted_on=None,
         decide_by=None,
         source_enquiry_id=None,

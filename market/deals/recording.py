@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from market.db import Session, for_update, t, upsert
-from market.deals import rules
+from market.deals import price, rules
 from market.deals.inputs import ContractInput
 from market.deals.models import Contract, ContractEvent, ContractNumber, ContractState
 from market.errors import Conflict, Duplicate, InvalidInput, NotAllowed, NotFound, SignInRequired
@@ -77,7 +77,21 @@ def give_number(session: Session, contract: Contract, number: str | None) -> Non
 
 def organisation(session: Session, organisation_id: int) -> Any:
     o = t(Organisation).c
-    return session.execute(sa.select(o.name, o.region_code).where(o.id == organisation_id)).first()
+    return session.execute(
+        sa.select(o.name, o.region_code, o.town, o.nature_code, o.country_code).where(o.id == organisation_id)
+    ).first()
+
+
+def party_columns(side: str, key: int, record: Any) -> dict[str, Any]:
+    """The columns of a party that is a member, as its record says."""
+    return {
+        f"{side}_id": key,
+        f"{side}_name": record.name,
+        f"{side}_region": record.region_code,
+        f"{side}_town": record.town,
+        f"{side}_nature": record.nature_code,
+        f"{side}_country": rules.country_of(record.region_code, record.country_code),
+    }
 
 
 def _may_name(session: Session, actor: Actor, result_id: int) -> bool:
@@ -90,6 +104,51 @@ def _may_name(session: Session, actor: Actor, result_id: int) -> bool:
     return True
 
 
+def price_of(data: ContractInput) -> price.Price:
+    """The price that an input states."""
+    return price.Price(
+        deal_fen=data.deal_fen,
+        form=data.price_form,
+        instalments=tuple(price.Instalment(one.due_on, one.fen, one.condition) for one in data.instalments),
+        entry_fee_fen=data.entry_fee_fen,
+        royalty_base=data.royalty_base.value if data.royalty_base else "",
+        royalty_ppm=data.royalty_ppm,
+        currency=data.currency,
+        foreign_amount=data.foreign_amount,
+        exchange_rate=data.exchange_rate,
+        rate_on=data.rate_on,
+    )
+
+
+def _party(session: Session, side: str, data: ContractInput) -> tuple[dict[str, Any], rules.Problems]:
+    key: int | None = getattr(data, f"{side}_id")
+    name, region = getattr(data, f"{side}_name"), getattr(data, f"{side}_region")
+    town, nature, country = (getattr(data, f"{side}_{what}") for what in ("town", "nature", "country"))
+    problems: rules.Problems = []
+    if key is not None:
+        found = organisation(session, key)
+        if found is None:
+            return {}, [(f"{side}_id", "unknown_choice", {})]
+        own = party_columns(side, key, found)
+        name, region = own[f"{side}_name"], own[f"{side}_region"]
+        town, nature = town or own[f"{side}_town"], nature or own[f"{side}_nature"]
+        country = country or own[f"{side}_country"]
+    if not name:
+        problems.append((f"{side}_name", "missing", {}))
+    if not region:
+        problems.append((f"{side}_region", "missing", {}))
+    elif country and not rules.country_fits(region, country):
+        problems.append((f"{side}_country", "country_of_other_region", {}))
+    return {
+        f"{side}_id": key,
+        f"{side}_name": name,
+        f"{side}_region": region,
+        f"{side}_town": town,
+        f"{side}_nature": nature or "",
+        f"{side}_country": country or rules.country_of(region or "", ""),
+    }, problems
+
+
 def values_of(
     session: Session, actor: Actor, data: ContractInput, *, result_before: int | None = None
 ) -> dict[str, Any]:
@@ -98,26 +157,17 @@ def values_of(
     A result must be one that the actor may know of, or the one named before.
     """
     problems: rules.Problems = list(rules.check_kind(data.kind, data.subkind))
+    stated, wrong = price.settle(price_of(data))
+    problems += wrong
     technology, wrong = rules.amounts(
-        data.deal_fen, data.technology_fen, [(item.item, item.fen) for item in data.deductions]
+        stated["deal_fen"], data.technology_fen, [(item.item, item.fen) for item in data.deductions]
     )
     problems += wrong
     parties: dict[str, Any] = {}
-    for side, key, name, region in (
-        ("seller", data.seller_id, data.seller_name, data.seller_region),
-        ("buyer", data.buyer_id, data.buyer_name, data.buyer_region),
-    ):
-        if key is not None:
-            found = organisation(session, key)
-            if found is None:
-                problems.append((f"{side}_id", "unknown_choice", {}))
-                continue
-            name, region = found.name, found.region_code
-        if not name:
-            problems.append((f"{side}_name", "missing", {}))
-        if not region:
-            problems.append((f"{side}_region", "missing", {}))
-        parties |= {f"{side}_id": key, f"{side}_name": name, f"{side}_region": region}
+    for side in ("seller", "buyer"):
+        party, wrong = _party(session, side, data)
+        parties |= party
+        problems += wrong
     if not problems and (
         (data.seller_id is not None and data.seller_id == data.buyer_id)
         or parties["seller_name"] == parties["buyer_name"]
@@ -134,12 +184,15 @@ def values_of(
         raise InvalidInput(problems)
     return {
         **parties,
+        **stated,
         "title": data.title,
         "kind": data.kind.value,
         "subkind": data.subkind.value,
-        "deal_fen": data.deal_fen,
         "technology_fen": technology,
         "deductions": [{"item": item.item, "fen": item.fen} for item in data.deductions],
+        "ip": [{"kind": item.kind.value, "number": item.number} for item in data.ip],
+        "pricing_mode": data.pricing_mode.value if data.pricing_mode else "",
+        "trade_secret": data.trade_secret,
         "technical_field": data.technical_field.value,
         "industry_code": data.industry_code or None,
         "related_party": data.related_party,
@@ -151,8 +204,10 @@ def values_of(
 
 
 _AUDITED = (
-    "title", "kind", "subkind", "seller_name", "buyer_name", "deal_fen", "technology_fen", "deductions",
-    "technical_field", "industry_code", "related_party", "signed_on", "effective_on", "ends_on", "state",
+    "version", "title", "kind", "subkind", "seller_name", "seller_region", "seller_town", "seller_nature",
+    "seller_country", "buyer_name", "buyer_region", "buyer_town", "buyer_nature", "buyer_country", "deal_fen",
+    "technology_fen", "deductions", "price_form", "instalments", "entry_fee_fen", "royalty_base", "royalty_ppm",
+    "currency", "foreign_minor", "exchange_rate", "rate_on", "ip", "pricing_mode", "trade_secret", "technical_field", "industry_code", "related_party", "signed_on", "effective_on", "ends_on", "state",
     "accepted_on", "decide_by", "registered_on", "ended_on", "registration_number", "local_number",
 )  # fmt: skip
 

@@ -40,6 +40,8 @@ SUBKINDS: dict[ContractKind, tuple[ContractSubkind, ...]] = {
 """Which sub-kinds a kind has (民法典 851, 862, 863, 876, 878, 887)."""
 
 ABROAD = "000000"
+HOME_COUNTRIES = frozenset({"CHN", "HKG", "MAC", "TWN"})
+"""Countries and territories that have region codes of GB/T 2260."""
 
 
 class Step(enum.StrEnum):
@@ -110,6 +112,19 @@ def registrant(seller_id: int | None, seller_region: str, buyer_id: int | None) 
     if seller_region == ABROAD or seller_id is None:
         return buyer_id
     return seller_id
+
+
+def country_of(region: str, recorded: str) -> str:
+    """The country of a party: the one on record where it fits the region, else China, or for a party abroad
+    empty, which says that nobody stated it."""
+    if recorded and country_fits(region, recorded):
+        return recorded
+    return "" if region == ABROAD else "CHN"
+
+
+def country_fits(region: str, country: str) -> bool:
+    """Whether a country and a region can be one party's: codes of regions are China's alone."""
+    return (region == ABROAD) != (country in HOME_COUNTRIES)
 
 
 Problems = list[tuple[str, str, dict[str, Any]]]

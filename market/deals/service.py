@@ -15,12 +15,13 @@ import sqlalchemy as sa
 from market import audit
 from market.clock import local_date, start_of_local_day
 from market.db import Session, t
-from market.deals import movements, policies, recording, rules
-from market.deals.inputs import ContractInput, Deduction
+from market.deals import movements, policies, price, recording, rules
+from market.deals.inputs import ContractInput, Deduction, InstalmentInput
 from market.deals.models import (
     Contract,
     ContractSource,
     ContractState,
+    PriceForm,
 )
 from market.deals.rules import Step
 from market.demands.models import Demand
@@ -185,11 +186,16 @@ def step(
     deal_fen: int | None = None,
     technology_fen: int | None = None,
     deductions: Sequence[Deduction] | None = None,
+    instalments: Sequence[InstalmentInput] | None = None,
+    entry_fee_fen: int | None = None,
+    royalty_ppm: int | None = None,
+    foreign_amount: str | None = None,
     version: int | None = None,
 ) -> ContractState:
     """Take a contract one step further; returns its new state.
 
-    `amend` takes new amounts (those not given stay); `register` may take the number that the national
+    `amend` takes new amounts (those not given stay; a price in a foreign currency is amended by
+    `foreign_amount`, at the rate of the contract); `register` may take the number that the national
     system issued. Raises NotFound, NotAllowed, WrongState, Conflict, InvalidInput, Duplicate (number).
     """
     what = Step(what)
@@ -215,7 +221,9 @@ def step(
         contract.registered_on = today
         recording.give_number(session, contract, registration_number)
     elif what is Step.AMEND:
-        _amend(session, contract, registration_number, deal_fen, technology_fen, deductions)
+        _amend_price(contract, deal_fen, instalments, entry_fee_fen, royalty_ppm, foreign_amount)
+        _amend_technology(contract, technology_fen, deductions)
+        recording.give_number(session, contract, registration_number)
     elif what in (Step.DEREGISTER, Step.REVOKE):
         contract.ended_on = today
     contract.state = after.value
@@ -292,11 +300,8 @@ def enter_registered(
             raise InvalidInput([(name, "day_order", {"after": earlier.isoformat()})])
     if registered_on > local_date(now):
         raise InvalidInput([("registered_on", "signed_in_future", {})])
-    limit = (
-        policies.decide_by(session, data.technology_fen or data.deal_fen, accepted_on)
-        if accepted_on
-        else None
-    )
+    values = recording.values_of(session, actor, data)
+    limit = policies.decide_by(session, values["technology_fen"], accepted_on) if accepted_on else None
     contract = Contract(
         local_number=recording.next_number(session, registered_on.year),
         state=ContractState.REGISTERED.value,
@@ -307,7 +312,7 @@ def enter_registered(
         created_by=actor.person_id,
         created_at=now,
         updated_at=now,
-        **recording.values_of(session, actor, data),
+        **values,
     )
     recording.give_number(session, contract, registration_number)
     session.add(contract)
@@ -351,26 +356,51 @@ def _check_complete(contract: Contract, today: dt.date) -> None:
         raise InvalidInput(problems)
 
 
-def _amend(
-    session: Session,
+def _amend_price(
     contract: Contract,
-    registration_number: str | None,
     deal_fen: int | None,
-    technology_fen: int | None,
-    deductions: Sequence[Deduction] | None,
+    instalments: Sequence[InstalmentInput] | None,
+    entry_fee_fen: int | None,
+    royalty_ppm: int | None,
+    foreign_amount: str | None,
 ) -> None:
-    new_deal = contract.deal_fen if deal_fen is None else deal_fen
+    home = contract.currency == price.CNY
+    stands = "" if home else price.in_units(contract.foreign_minor or 0, contract.currency)
+    values, problems = price.settle(
+        price.Price(
+            deal_fen=contract.deal_fen if home and deal_fen is None else deal_fen,
+            form=PriceForm(contract.price_form),
+            instalments=price.instalments_of(contract.instalments)
+            if instalments is None
+            else tuple(price.Instalment(one.due_on, one.fen, one.condition) for one in instalments),
+            entry_fee_fen=contract.entry_fee_fen if entry_fee_fen is None else entry_fee_fen,
+            royalty_base=contract.royalty_base,
+            royalty_ppm=contract.royalty_ppm if royalty_ppm is None else royalty_ppm,
+            currency=contract.currency,
+            foreign_amount=stands if foreign_amount is None else foreign_amount,
+            exchange_rate=contract.exchange_rate,
+            rate_on=contract.rate_on,
+        )
+    )
+    if problems:
+        raise InvalidInput(problems)
+    for name, value in values.items():
+        setattr(contract, name, value)
+
+
+def _amend_technology(
+    contract: Contract, technology_fen: int | None, deductions: Sequence[Deduction] | None
+) -> None:
     listed = (
         [(str(item["item"]), int(item["fen"])) for item in contract.deductions]
         if deductions is None
         else [(item.item, item.fen) for item in deductions]
     )
-    technology, problems = rules.amounts(new_deal, technology_fen, listed)
+    technology, problems = rules.amounts(contract.deal_fen, technology_fen, listed)
     if problems:
         raise InvalidInput(problems)
-    contract.deal_fen, contract.technology_fen = new_deal, technology
+    contract.technology_fen = technology
     contract.deductions = [{"item": item, "fen": fen} for item, fen in listed]
-    recording.give_number(session, contract, registration_number)
 
 
 def _draft(
@@ -405,12 +435,8 @@ def _draft(
         title=title[:200],
         kind=kind.value,
         subkind=subkind.value,
-        seller_id=seller_id,
-        seller_name=seller.name,
-        seller_region=seller.region_code,
-        buyer_id=buyer_id,
-        buyer_name=buyer.name,
-        buyer_region=buyer.region_code,
+        **recording.party_columns("seller", seller_id, seller),
+        **recording.party_columns("buyer", buyer_id, buyer),
         deal_fen=deal_fen,
         technology_fen=deal_fen,
         industry_code=industry,

@@ -31,6 +31,28 @@ def unique(values: list[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
+def canonical_number(value: str, kind: IpKind | None) -> str:
+    """The number of a right in canonical form; a patent's is verified by its check character.
+
+    Raises a validation error for a patent number that is none, or that belongs to another kind.
+    """
+    if not value or kind is None:
+        return value
+    if kind not in PATENT_KINDS:
+        if len(value) > 32:
+            raise Invalid("string_too_long", max_length=32)
+        return value
+    try:
+        parsed = parse_patent_number(value)
+    except BadIdentifier as error:
+        if error.code == "check_digit":
+            raise Invalid("patent_number_check_digit", expected=error.expected) from None
+        raise Invalid("patent_number_format") from None
+    if parsed.kind not in PATENT_KINDS[kind]:
+        raise Invalid("patent_number_kind", expected=PATENT_KINDS[kind][0], found=parsed.kind)
+    return parsed.canonical
+
+
 class ClaimInput(Input):
     """Something the result does better, and what supports it."""
 
@@ -68,22 +90,7 @@ class IpInput(Input):
     @field_validator("number")
     @classmethod
     def _canonical(cls, value: str, info: ValidationInfo) -> str:
-        kind = info.data.get("kind")
-        if not value or kind is None:
-            return value
-        if kind not in PATENT_KINDS:
-            if len(value) > 32:
-                raise Invalid("string_too_long", max_length=32)
-            return value
-        try:
-            parsed = parse_patent_number(value)
-        except BadIdentifier as error:
-            if error.code == "check_digit":
-                raise Invalid("patent_number_check_digit", expected=error.expected) from None
-            raise Invalid("patent_number_format") from None
-        if parsed.kind not in PATENT_KINDS[kind]:
-            raise Invalid("patent_number_kind", expected=PATENT_KINDS[kind][0], found=parsed.kind)
-        return parsed.canonical
+        return canonical_number(value, info.data.get("kind"))
 
 
 class ResultInput(Input):

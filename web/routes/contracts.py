@@ -12,17 +12,26 @@ from starlette.responses import Response
 
 from market.clock import local_date
 from market.db import Session
-from market.deals import policies, queries, rules, service
+from market.deals import price, queries, rules, service
 from market.deals.inputs import ContractInput, StepInput
-from market.deals.models import ContractKind, ContractState, ContractSubkind, TechnicalField
-from market.deals.policies import Policy
+from market.deals.models import (
+    ContractKind,
+    ContractState,
+    ContractSubkind,
+    PriceForm,
+    RoyaltyBase,
+    TechnicalField,
+)
 from market.deals.queries import ContractCard, ContractDetail, Filter, PartyChoice
 from market.deals.recording import reaches
 from market.deals.rules import Step
 from market.errors import InvalidInput, NotAllowed, SignInRequired
+from market.listings.models import IpKind, PricingMode
 from market.money import yuan
 from market.permissions import Action, require
-from market.taxonomy.queries import IndustryView, RegionView, industries, nearby_first, region_names, regions
+from market.taxonomy.queries import IndustryView, RegionView, industries, nearby_first, regions
+from web import countries
+from web.contract_page import CLOCKED, detail, percent
 from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
 from web.forms import Form
 from web.render import Page
@@ -74,15 +83,12 @@ def list_contracts(page: PageDep, session: ReadTx, paging: PagingDep) -> Respons
         days_left={
             one.id: rules.working_days_left(today, one.decide_by)
             for one in items
-            if one.decide_by is not None and one.state in _CLOCKED
+            if one.decide_by is not None and one.state in CLOCKED
         },
         may_create=page.actor.can(Action.CONTRACT_CREATE),
         may_register=page.actor.can(Action.CONTRACT_REGISTER),
     )
     return page.render("contracts/list.html", context)
-
-
-_CLOCKED = (ContractState.ACCEPTED, ContractState.EXPERT_REVIEW)
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,13 @@ class EditPage:
     kinds: list[ContractKind]
     subkinds: dict[ContractKind, tuple[ContractSubkind, ...]]
     fields: list[TechnicalField]
+    natures: tuple[str, ...]
+    countries: tuple[tuple[str, str], ...]
+    currencies: tuple[str, ...]
+    price_forms: list[PriceForm]
+    royalty_bases: list[RoyaltyBase]
+    ip_kinds: list[IpKind]
+    pricing_modes: list[PricingMode]
 
 
 def _edit_page(page: Page, form: Form, contract_id: int | None, local_number: str = "") -> Response:
@@ -113,6 +126,13 @@ def _edit_page(page: Page, form: Form, contract_id: int | None, local_number: st
             kinds=list(ContractKind),
             subkinds=rules.SUBKINDS,
             fields=list(TechnicalField),
+            natures=price.NATURES,
+            countries=countries.choices(page.language),
+            currencies=tuple(price.CURRENCIES),
+            price_forms=list(PriceForm),
+            royalty_bases=list(RoyaltyBase),
+            ip_kinds=list(IpKind),
+            pricing_modes=list(PricingMode),
         )
     return page.render("contracts/edit.html", context)
 
@@ -159,70 +179,10 @@ def create_contract(page: PageDep, form: FormDep) -> Response:
     return page.submit(form, action, lambda form: _edit_page(page, form, None), flash="saved")
 
 
-@dataclass(frozen=True)
-class DetailPage:
-    """Context of one contract."""
-
-    contract: ContractDetail
-    steps: list[Step]
-    may_edit: bool
-    step_form: Form
-    policy: Policy | None
-    calendar_known: bool
-    days_left: int | None
-    doubts: list[str]
-    region: dict[str, str]
-    reasoned: frozenset[Step]
-    missing: frozenset[str]
-
-
-def _detail(page: Page, contract_id: int, step_form: Form | None = None) -> Response:
-    today = local_date(page.now)
-    with page.parts.db.read() as session:
-        found = queries.contract(session, page.actor, contract_id)
-        policy, known, left = None, True, None
-        if found.accepted_on is not None and found.technology_fen is not None:
-            policy = policies.limit_for(session, found.technology_fen, found.accepted_on)
-            if policy is not None:
-                known = rules.deadline(found.accepted_on, policy.value, policy.unit).calendar_known
-        if found.decide_by is not None and found.state in _CLOCKED:
-            left = rules.working_days_left(today, found.decide_by)
-        places = region_names(session, {found.seller_region, found.buyer_region}, page.language)
-    missing = (
-        rules.missing_to_submit(
-            title=found.title,
-            technical_field=found.technical_field,
-            signed_on=found.signed_on,
-            deal_fen=found.deal_fen or 0,
-            today=today,
-        )
-        if found.detail and found.state is ContractState.DRAFT
-        else []
-    )
-    context = DetailPage(
-        contract=found,
-        steps=queries.steps_for(page.actor, found),
-        may_edit=queries.may_edit(page.actor, found),
-        step_form=step_form or Form(),
-        policy=policy,
-        calendar_known=known,
-        days_left=left,
-        doubts=rules.registration_number_doubts(
-            found.registration_number, found.registered_on, page.parts.settings.region_code
-        )
-        if found.detail
-        else [],
-        region=places,
-        reasoned=rules.REASONED,
-        missing=frozenset(name for name, _, _ in missing),
-    )
-    return page.render("contracts/detail.html", context)
-
-
 @router.get("/contracts/{contract_id}")
 def show_contract(page: PageDep, contract_id: RowId) -> Response:
     """One contract and its life."""
-    return _detail(page, contract_id)
+    return detail(page, contract_id)
 
 
 def _values(found: ContractDetail) -> Mapping[str, Any]:
@@ -236,9 +196,29 @@ def _values(found: ContractDetail) -> Mapping[str, Any]:
         "buyer_id": found.buyer_id,
         "buyer_name": found.buyer_name if found.buyer_id is None else None,
         "buyer_region": found.buyer_region if found.buyer_id is None else None,
-        "deal_fen": yuan(found.deal_fen) if found.deal_fen else None,
+        "deal_fen": yuan(found.deal_fen) if found.deal_fen and not found.foreign_minor else None,
         "technology_fen": yuan(found.technology_fen) if found.technology_fen else None,
         "deductions": [{"item": one["item"], "fen": yuan(one["fen"])} for one in found.deductions],
+        "seller_town": found.seller_town,
+        "seller_nature": found.seller_nature,
+        "seller_country": found.seller_country,
+        "buyer_town": found.buyer_town,
+        "buyer_nature": found.buyer_nature,
+        "buyer_country": found.buyer_country,
+        "price_form": found.price_form,
+        "instalments": [{**one, "fen": yuan(one["fen"])} for one in found.instalments],
+        "entry_fee_fen": yuan(found.entry_fee_fen) if found.entry_fee_fen else None,
+        "royalty_base": found.royalty_base,
+        "royalty_ppm": percent(found.royalty_ppm),
+        "currency": found.currency,
+        "foreign_amount": price.in_units(found.foreign_minor, found.currency)
+        if found.foreign_minor
+        else None,
+        "exchange_rate": found.exchange_rate,
+        "rate_on": found.rate_on,
+        "ip": found.ip,
+        "pricing_mode": found.pricing_mode,
+        "trade_secret": found.trade_secret,
         "technical_field": found.technical_field,
         "industry_code": found.industry_code,
         "related_party": found.related_party,
@@ -294,7 +274,7 @@ def take_step(page: PageDep, form: FormDep, contract_id: RowId) -> Response:
         }
         data = replace(form, entered=entered).parse(StepInput)
         amending = data.step is Step.AMEND
-        if amending and data.deal_fen is None:
+        if amending and data.deal_fen is None and data.foreign_amount is None:
             raise InvalidInput([("deal_fen", "missing", {})])
         service.step(
             session,
@@ -308,8 +288,12 @@ def take_step(page: PageDep, form: FormDep, contract_id: RowId) -> Response:
             technology_fen=data.technology_fen,
             # A person who amends sees every deduction in the form: none left means none.
             deductions=(data.deductions or []) if amending else None,
+            instalments=data.instalments,
+            entry_fee_fen=data.entry_fee_fen,
+            royalty_ppm=data.royalty_ppm,
+            foreign_amount=data.foreign_amount,
             version=_version(form),
         )
         return f"/contracts/{contract_id}"
 
-    return page.submit(form, action, lambda form: _detail(page, contract_id, form), flash="contract_step")
+    return page.submit(form, action, lambda form: detail(page, contract_id, step=form), flash="contract_step")

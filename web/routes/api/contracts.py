@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from market.deals import queries, service
 from market.deals.inputs import ContractInput, StepInput
-from market.deals.models import ContractKind, ContractSource, ContractState, ContractSubkind
+from market.deals.models import ContractKind, ContractSource, ContractState, ContractSubkind, PriceForm
 from market.deals.rules import Step
 from market.inputs import Line
+from market.listings.models import IpKind
 from web.deps import CurrentActor, Now, PagingDep, ReadTx, RowId, Tx, etag, require_match
 from web.routes.api import Listed, problems
 
@@ -69,6 +70,21 @@ class DeductionOut(BaseModel):
     fen: int
 
 
+class InstalmentOut(BaseModel):
+    """A part of the price and the day on which it falls due."""
+
+    due_on: dt.date
+    fen: int
+    condition: str
+
+
+class ConcernedOut(BaseModel):
+    """A right that the contract concerns."""
+
+    kind: IpKind
+    number: str
+
+
 class ContractOut(BaseModel):
     """A contract. To the public `detail` is false and amounts are null."""
 
@@ -82,12 +98,30 @@ class ContractOut(BaseModel):
     seller_id: int | None
     seller_name: str
     seller_region: str
+    seller_town: str
+    seller_nature: str = Field(description="Party nature code; empty where it is not known.")
+    seller_country: str = Field(description="ISO 3166-1 alpha-3; empty for abroad, not stated.")
     buyer_id: int | None
     buyer_name: str
     buyer_region: str
+    buyer_town: str
+    buyer_nature: str
+    buyer_country: str
     deal_fen: int | None
     technology_fen: int | None
     deductions: list[DeductionOut]
+    price_form: PriceForm
+    instalments: list[InstalmentOut]
+    entry_fee_fen: int | None
+    royalty_base: str = Field(description="What the royalty is a share of; empty without one.")
+    royalty_ppm: int | None = Field(description="Millionths: 5 % is 50,000.")
+    currency: str = Field(description="ISO 4217; empty in the public's view.")
+    foreign_minor: int | None = Field(description="The price in minor units of a foreign currency.")
+    exchange_rate: str = Field(description="Yuan for one unit of it.")
+    rate_on: dt.date | None
+    ip: list[ConcernedOut]
+    pricing_mode: str = Field(description="How the price came about; empty where no mode is needed.")
+    trade_secret: bool
     technical_field: str
     industry_code: str | None
     related_party: bool
@@ -200,6 +234,10 @@ def take_step(
         deal_fen=data.deal_fen,
         technology_fen=data.technology_fen,
         deductions=data.deductions,
+        instalments=data.instalments,
+        entry_fee_fen=data.entry_fee_fen,
+        royalty_ppm=data.royalty_ppm,
+        foreign_amount=data.foreign_amount,
         version=version,
     )
     session.flush()
