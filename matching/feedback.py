@@ -1,23 +1,28 @@
 """What judgments of some of a listing's candidates say of the others (反馈). Pure.
 
-A candidate should fit as well as the judged ones that it is like: the mean of their levels, the nearer the
-heavier (the square of the cosine of the characters), held back where nothing judged is near. With half of a
-demand's judgments given the rest rank better for it; `make bench-matching` says by how much.
+Where a judgment differs from what the order led one to expect, candidates like the judged one should differ
+alike: a Gaussian process over the candidates. A level is expected to be the usual one, plus what the order says,
+plus what is peculiar to this listing's judgments as a whole, plus what like candidates share, and the rest is the
+judge's own. How much each of these varies was fitted by marginal likelihood to the judgments of 59 demands and
+measured on others: `make bench-matching` says what it brings.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from matching.documents import Document, Key
-from matching.scoring import Liking, Vector, Weigher, cosine
+from matching.documents import Document
+from matching.scoring import Liking, Scored, Weigher, cosine
+from matching.weights import Weights
 
 MOST_JUDGED = 60
 """Judged listings compared with, the latest ones."""
-HOLDING_BACK = 0.1
-"""Weight of knowing nothing, beside the squares of the likenesses."""
-USUAL_LEVEL, USUAL_COUNT = 1.8, 2
-"""What is expected before anybody has judged, as so many judgments: the mean level of the judged pairs. Without
-it a single "not relevant" would say nothing, being its own mean."""
+USUAL_LEVEL = 1.7
+"""Expected of a candidate in the middle of the order before anybody has judged."""
+OF_THE_WHOLE, OF_LIKENESS, OF_THE_JUDGE = 0.135, 0.2, 0.15
+"""Variances in levels squared: of a listing's mean from the usual level, of what a candidate shares with one just
+like it, and of what it shares with none."""
+LOWEST, HIGHEST = 1.0, 4.0
 LEAST_LIKE = 0.05
 """Below this two listings share common characters and no more."""
 LEAST_RELEVANT = 3
@@ -31,34 +36,68 @@ class Judged:
     level: float
 
 
-def likings(judged: Sequence[Judged], candidates: Sequence[Document], weigher: Weigher) -> dict[Key, Liking]:
-    """How the likeness to judged listings moves each candidate, in levels; silent where nothing is near."""
+def moved(
+    scored: Sequence[Scored], judged: Sequence[Judged], weigher: Weigher, weighing: Weights
+) -> list[Scored]:
+    """The scored candidates in the order that the judgments make of theirs, each with its `liking`.
+
+    What is judged should be among the scored; of what is not, the usual level was expected. Bands stay.
+    """
     judged = judged[:MOST_JUDGED]
     if not judged:
-        return {}
-    seen = [(one, weigher.vector(one.document.whole_text)) for one in judged]
-    usual = (sum(one.level for one in judged) + USUAL_LEVEL * USUAL_COUNT) / (len(judged) + USUAL_COUNT)
-    found: dict[Key, Liking] = {}
-    for candidate in candidates:
-        liking = _liking(weigher.vector(candidate.whole_text), seen, usual)
-        if liking is not None:
-            found[candidate.key] = liking
+        return list(scored)
+    expected = {one.document.key: _expected(one, weighing) for one in scored}
+    vectors = [weigher.vector(one.document.whole_text) for one in judged]
+    likenesses = [[cosine(one, other) for other in vectors[: row + 1]] for row, one in enumerate(vectors)]
+    # An order may expect less than the lowest level; a judgment of that level is no surprise then.
+    surprises = [
+        one.level - min(HIGHEST, max(LOWEST, expected.get(one.document.key, USUAL_LEVEL))) for one in judged
+    ]
+    covariances = [[OF_THE_WHOLE + OF_LIKENESS * value for value in row] for row in likenesses]
+    for number, row in enumerate(covariances):
+        row[number] += OF_THE_JUDGE
+    pulls = _solved(covariances, surprises)
+    whole = OF_THE_WHOLE * math.fsum(pulls)
+    places = {one.document.key: place for place, one in enumerate(judged)}
+    found = []
+    for one in scored:
+        place = places.get(one.document.key)
+        if place is None:
+            vector = weigher.vector(one.document.whole_text)
+            near = [cosine(vector, other) for other in vectors]
+        else:
+            near = likenesses[place] + [row[place] for row in likenesses[place + 1 :]]
+        levels = OF_LIKENESS * math.fsum(a * b for a, b in zip(near, pulls, strict=True))
+        nearest = max(range(len(judged)), key=near.__getitem__)
+        liking = Liking(
+            levels,
+            expected[one.document.key] + whole + levels,
+            judged[nearest].document.title if near[nearest] >= LEAST_LIKE else "",
+            judged[nearest].level >= LEAST_RELEVANT,
+        )
+        found.append(replace(one, total=one.total + weighing.liking * levels, liking=liking))
+    found.sort(key=lambda one: (-round(one.total, 9), one.document.key))
     return found
 
 
-def _liking(candidate: Vector, seen: Sequence[tuple[Judged, Vector]], usual: float) -> Liking | None:
-    total, weight, moved = HOLDING_BACK, 0.0, 0.0
-    nearest: tuple[float, Judged] | None = None
-    for one, vector in seen:
-        likeness = cosine(candidate, vector)
-        if likeness < LEAST_LIKE:
-            continue
-        weight = likeness * likeness
-        total += weight
-        moved += weight * (one.level - usual)
-        if nearest is None or likeness > nearest[0]:
-            nearest = (likeness, one)
-    if nearest is None:
-        return None
-    likeness, one = nearest
-    return Liking(moved / total, one.document.title, one.level >= LEAST_RELEVANT, likeness)
+def _expected(one: Scored, weighing: Weights) -> float:
+    """The level that the order alone leads one to expect."""
+    return USUAL_LEVEL + (one.total / weighing.liking if weighing.liking > 0 else 0.0)
+
+
+def _solved(lower: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
+    """The solution of a positive definite system given by its lower triangle (Cholesky)."""
+    rows: list[list[float]] = []
+    forward: list[float] = []
+    for given, value in zip(lower, right, strict=True):
+        row: list[float] = []
+        for column, other in zip(given, rows, strict=False):
+            row.append((column - math.fsum(a * b for a, b in zip(row, other, strict=False))) / other[-1])
+        row.append(math.sqrt(given[-1] - math.fsum(a * a for a in row)))
+        forward.append((value - math.fsum(a * b for a, b in zip(row, forward, strict=False))) / row[-1])
+        rows.append(row)
+    solution = [0.0] * len(rows)
+    for number in range(len(rows) - 1, -1, -1):
+        rest = math.fsum(rows[n][number] * solution[n] for n in range(number + 1, len(rows)))
+        solution[number] = (forward[number] - rest) / rows[number][-1]
+    return solution

@@ -141,20 +141,20 @@ def proposals_of(
         now,
         dealings(session, subject.owner_id, [one.owner_id for one in there]),
         meanings.compare(session, subject, there) if meanings is not None and subject.key.id else {},
-        feedback.likings(judged, there, weigher),
     )
     shown: list[Partner] = []
     aside: list[Partner] = []
     scored = scoring.score(subject, there, weigher, weighing, known)
+    scored = feedback.moved(scored, judged, weigher, weighing)
     people = _experts(subject, scored, said, weighing)
     # What somebody has found to fit comes first, whatever the score.
     for one in sorted(scored, key=lambda one: not _relevant(said.get(one.document.key))):
         word = said.get(one.document.key)
         if word is not None and not word.relevant:
             if len(aside) < MOST_PUT_ASIDE:
-                aside.append(_partner(subject, one, word, weigher, known))
+                aside.append(_partner(subject, one, word, weigher))
         elif len(shown) < most and (_relevant(word) or one.level >= weighing.least):
-            shown.append(_partner(subject, one, word, weigher, known))
+            shown.append(_partner(subject, one, word, weigher))
     return Proposals(shown, aside, weighing, people)
 
 
@@ -179,10 +179,10 @@ def _experts(
     return experts.experts(fitting)
 
 
-def _partner(subject: Document, one: Scored, word: Word | None, weigher: Weigher, known: Known) -> Partner:
+def _partner(subject: Document, one: Scored, word: Word | None, weigher: Weigher) -> Partner:
     rarity = weigher.rarity
     words = scoring.shared_words(subject, one.document, rarity)
-    own = [] if word is not None else scoring.known_reasons(one, known)
+    own = [] if word is not None else scoring.known_reasons(one)
     reasons = (*([] if words is None else [words]), *own, *one.reasons)
     details = tuple(scoring.worded_reasons(subject, one.document, rarity))
     same = one.document.owner_id == subject.owner_id

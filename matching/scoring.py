@@ -124,12 +124,12 @@ class Dealing:
 @dataclass(frozen=True, slots=True)
 class Liking:
     """How much better (in levels; worse if below zero) a candidate should fit for its likeness to judged ones,
-    with the nearest of them."""
+    the level that is expected of it then, and the title of the nearest of them (empty: none is near)."""
 
     levels: float
+    expected: float
     nearest: str
     nearest_relevant: bool
-    likeness: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +142,13 @@ class Known:
     now: dt.datetime | None = None
     dealings: Mapping[int, Dealing] = field(default_factory=dict)
     meaning: Mapping[Key, tuple[float, float]] = field(default_factory=dict)
-    likings: Mapping[Key, Liking] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
     """A candidate with its place in the order (`total`), its absolute score, the level expected of it, band and
-    reasons; `parts` is what each part came to before it was weighed."""
+    reasons; `parts` is what each part came to before it was weighed, `liking` what judgments of others have
+    added since (`matching.feedback`)."""
 
     document: Document
     total: float
@@ -159,6 +159,7 @@ class Scored:
     text: float
     reasons: tuple[Reason, ...]
     parts: Mapping[Part, float]
+    liking: Liking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +268,6 @@ def score(
         for reason in reasons:
             parts[reason.part] = parts.get(reason.part, 0.0) + reason.value
         total = math.fsum(weighing.parts[part] * value for part, value in parts.items())
-        liking = known.likings.get(candidate.key)
-        if liking is not None:
-            total += weighing.liking * liking.levels
         title, whole = raw[Part.TITLE][number] or 0.0, raw[Part.TEXT][number] or 0.0
         absolute = weighing.calibration.absolute(title, whole)
         level = weighing.calibration.level(absolute)
@@ -404,17 +402,20 @@ def _telling(words: Iterable[str], rarity: Rarity, most: int) -> tuple[str, ...]
 
 CLOSE = 1.0
 """Standard deviations above the other candidates from which vectors are worth telling of."""
+LEAST_MOVED = 0.05
+"""Levels: a likeness that moves a candidate by less is no reason."""
 
 
-def known_reasons(one: Scored, known: Known) -> list[Reason]:
+def known_reasons(one: Scored) -> list[Reason]:
     """What vectors and judgments of like listings say of a scored candidate."""
     found: list[Reason] = []
     meaning = max((one.parts.get(part, 0.0) for part in weights.MEANING), default=0.0)
     if meaning >= CLOSE:
         found.append(Reason(Part.MEANING_TEXT, ReasonCode.CLOSE_IN_MEANING, 1.0))
-    liking = known.likings.get(one.document.key)
-    # A likeness that moves the expected level by less than a tenth is no reason.
-    if liking is not None and abs(liking.levels) >= 0.1 and liking.nearest_relevant == (liking.levels > 0):
+    liking = one.liking
+    if liking is None or not liking.nearest or abs(liking.levels) < LEAST_MOVED:
+        return found
+    if liking.nearest_relevant == (liking.levels > 0):
         code = ReasonCode.LIKE_RELEVANT if liking.levels > 0 else ReasonCode.LIKE_UNRELATED
         value = max(-1.0, min(1.0, liking.levels))
         found.append(Reason(Part.TEXT, code, value, {"title": liking.nearest}))

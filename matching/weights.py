@@ -96,8 +96,9 @@ class Weights:
     """A set of weights with its calibration. `id` is the row it stands in; None for what is shipped.
 
     A part's weight is what one standard deviation (of a compared part) or the whole way from 0 to 1 (of a
-    stated one) adds to the score; `liking` is what one level of likeness to judged listings adds. `strong` and
-    `fair` are the levels from which a pair is in that band; one below `least` is not proposed.
+    stated one) adds to the score; `liking` is what one level of likeness to judged listings adds, and so how much
+    score is worth a level where judgments are compared with the order. `strong` and `fair` are the levels from
+    which a pair is in that band; one below `least` is not proposed.
     """
 
     parts: Mapping[Part, float]

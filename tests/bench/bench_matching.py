@@ -12,9 +12,9 @@ are learned on four fifths of the demands and used on the last; `score` is 1/(1+
 `bm25` is BM25 (k1 1.2, b 0.75) over words and bigrams, asked with a demand's title and text; `index` the engine's
 own order; `shipped` the weights that come with the program; `shipped_vectors` the same with the vectors of the
 optional extra (null where it is not installed; kept under the system's temporary folder, for they are slow).
-`feedback` is given half of each demand's judgments and ranks the other half, `feedback.shipped_ndcg10` being what
-the shipped order comes to on those same halves, over several seeded splits (levels: the first). Intervals are 95 % paired bootstraps by
-demand. `recall300` is the share of the results of level 3 and 4 that are among 300 candidates from the whole catalogue.
+`feedback` is given half of each demand's judgments and ranks the other half, over several seeded splits (levels: the
+first); its `shipped_ndcg10` and `shipped_score` are what the shipped order and level come to on those same halves,
+`feedback_vectors` the same with vectors on both sides. Intervals are 95 % paired bootstraps by demand. `recall300` is the share of the results of level 3 and 4 that are among 300 candidates from the whole catalogue.
 """
 
 import argparse
@@ -184,9 +184,12 @@ def thresholds(pairs: Sequence[tuple[float, int]]) -> list[float]:
     return found[::-1]
 
 
-def levels_error(data: Data, scores: Scores) -> float:
-    """The mean absolute error of whole levels, each fold's thresholds learned on the others."""
+def levels_error(data: Data, scores: Scores) -> float | None:
+    """The mean absolute error of whole levels, each fold's thresholds learned on the others; None with fewer than two
+    demands."""
     demands = sorted(data.judged)
+    if len(demands) < 2:
+        return None
     random.Random(1).shuffle(demands)
     error = count = 0
     for fold in range(FOLDS):
@@ -201,11 +204,12 @@ def levels_error(data: Data, scores: Scores) -> float:
             for result, level in data.judged[demand].items():
                 error += abs(1 + bisect.bisect_right(cuts, scores[demand][result]) - level)
                 count += 1
-    return error / max(1, count)
+    return error / count
 
 
 def measured(data: Data, order: Scores, absolute: Scores) -> Row:
-    """The four figures of a scorer: `order` ranks within a demand, `absolute` compares across demands."""
+    """The four figures of a scorer: `order` ranks within a demand, `absolute` compares across demands. None for what
+    there is nothing to measure by."""
     pairs = [
         (absolute[demand][result], float(level))
         for demand, levels in data.judged.items()
@@ -214,17 +218,19 @@ def measured(data: Data, order: Scores, absolute: Scores) -> Row:
     gains = ranking(data, order)
     mae = levels_error(data, absolute)
     return {
-        "ndcg10": round(sum(gains.values()) / max(1, len(gains)), 4),
-        "spearman": round(spearman(pairs), 4),
-        "mae": round(mae, 4),
-        "score": round(1 / (1 + mae), 4),
+        "ndcg10": round(sum(gains.values()) / len(gains), 4) if gains else None,
+        "spearman": round(spearman(pairs), 4) if pairs else None,
+        "mae": None if mae is None else round(mae, 4),
+        "score": None if mae is None else round(1 / (1 + mae), 4),
     }
 
 
-def difference(data: Data, ours: Scores, theirs: Scores) -> Row:
-    """The gain of one order over another, with its interval."""
+def difference(data: Data, ours: Scores, theirs: Scores) -> Row | None:
+    """The gain of one order over another, with its interval; None if nothing can be ranked."""
     one, other = ranking(data, ours), ranking(data, theirs)
     gains = [one[demand] - other[demand] for demand in one]
+    if not gains:
+        return None
     low, high = bootstrap(gains)
     return {"gain": round(sum(gains) / len(gains), 4), "low": round(low, 4), "high": round(high, 4)}
 
@@ -252,56 +258,57 @@ def by_score(
     return order, absolute, bands
 
 
-def feedback_measured(data: Data, weigher: Weigher) -> Row:
-    """With half of a demand's judgments given, how the other half ranks, beside the shipped order of it."""
+def feedback_measured(data: Data, weigher: Weigher, known_of: Callable[[str], Known]) -> Row | None:
+    """With half of a demand's judgments given, how the other half ranks, beside the shipped order of it; None if
+    no half can be ranked."""
     gains: dict[str, list[float]] = defaultdict(list)
     before: list[float] = []
     after: list[float] = []
-    pairs: list[tuple[float, float]] = []
-    fitted: dict[str, dict[str, float]] = {}
+    expected: Scores = {}
+    shipped: Scores = {}
     rng = random.Random(4)
     for split in range(SPLITS):
         for demand, levels in data.judged.items():
             names = sorted(levels)
             rng.shuffle(names)
             given, rest = names[: len(names) // 2], names[len(names) // 2 :]
-            documents = [data.results[name] for name in names]
-            likings = feedback.likings(
-                [Judged(data.results[name], levels[name]) for name in given], documents, weigher
-            )
-            subject = data.demands[demand]
             name_of = {data.results[name].key: name for name in names}
             # Both orders are standardised over all the candidates, as the market does.
-            plain = {name_of[one.document.key]: one for one in score(subject, documents, weigher)}
+            documents = [data.results[name] for name in names]
+            scored = score(data.demands[demand], documents, weigher, known=known_of(demand))
+            judged = [Judged(data.results[name], levels[name]) for name in given]
+            plain = {name_of[one.document.key]: one for one in scored}
             moved = {
-                name_of[one.document.key]: one.total
-                for one in score(subject, documents, weigher, known=Known(likings=likings))
+                name_of[one.document.key]: one
+                for one in feedback.moved(scored, judged, weigher, weights.shipped())
             }
-            for name in rest if split == 0 else ():
-                liking = likings.get(data.results[name].key)
-                expected = plain[name].level + (liking.levels if liking else 0.0)
-                pairs.append((expected, levels[name]))
-                fitted.setdefault(demand, {})[name] = expected
+            if split == 0:
+                liked = {name: moved[name].liking for name in rest}
+                shipped[demand] = {name: plain[name].level for name in rest}
+                expected[demand] = {
+                    name: plain[name].level if liking is None else liking.expected
+                    for name, liking in liked.items()
+                }
             if len(rest) < 3 or len({levels[name] for name in rest}) < 2:
                 continue
-            orders = [
-                sorted(rest, key=lambda name: (-plain[name].total, name)),
-                sorted(rest, key=lambda name: (-moved[name], name)),
-            ]
-            was, now = (ndcg([levels[name] for name in order]) for order in orders)
+            was, now = (
+                ndcg([levels[name] for name in sorted(rest, key=lambda name: (-by[name].total, name))])
+                for by in (plain, moved)
+            )
             before.append(was)
             after.append(now)
             gains[demand].append(now - was)
+    if not gains:
+        return None
     means = [sum(values) / len(values) for values in gains.values()]
     low, high = bootstrap(means)
-    halves = Data({}, {}, {key: {name: data.judged[key][name] for name in fitted[key]} for key in fitted})
-    mae = levels_error(halves, fitted)
+    halves = Data({}, {}, {key: {name: data.judged[key][name] for name in expected[key]} for key in expected})
+    figures = measured(halves, expected, expected)
     return {
+        **figures,
         "ndcg10": round(sum(after) / len(after), 4),
-        "spearman": round(spearman(pairs), 4),
-        "mae": round(mae, 4),
-        "score": round(1 / (1 + mae), 4),
         "shipped_ndcg10": round(sum(before) / len(before), 4),
+        "shipped_score": measured(halves, shipped, shipped)["score"],
         "gain": round(sum(means) / len(means), 4),
         "low": round(low, 4),
         "high": round(high, 4),
@@ -321,12 +328,14 @@ def engine_scores(data: Data, index: SearchIndex) -> Scores:
     return found
 
 
-def recall(data: Data, found: Mapping[str, Sequence[str]]) -> float:
-    """The share of the results of level 3 and 4 that are among those found for their demand."""
+def recall(data: Data, found: Mapping[str, Sequence[str]]) -> float | None:
+    """The share of the results of level 3 and 4 that are among those found for their demand; None without any."""
     wanted = [
         (demand, r) for demand, levels in data.judged.items() for r, level in levels.items() if level >= 3
     ]
-    return sum(result in set(found[demand]) for demand, result in wanted) / max(1, len(wanted))
+    if not wanted:
+        return None
+    return round(sum(result in set(found[demand]) for demand, result in wanted) / len(wanted), 4)
 
 
 class KeptVectors:
@@ -397,7 +406,8 @@ def run(data: Data) -> Row:
         "index": measured(data, engine, engine),
         "shipped": measured(data, order, absolute),
         "shipped_vectors": None,
-        "feedback": feedback_measured(data, weigher),
+        "feedback": feedback_measured(data, weigher, lambda _: Known()),
+        "feedback_vectors": None,
         "shipped_over_bm25": difference(data, order, baseline),
         "shipped_vectors_over_bm25": None,
     }
@@ -407,6 +417,7 @@ def run(data: Data) -> Row:
         with_vectors, level, _ = by_score(data, weigher, known.__getitem__)
         report["shipped_vectors"] = measured(data, with_vectors, level)
         report["shipped_vectors_over_bm25"] = difference(data, with_vectors, baseline)
+        report["feedback_vectors"] = feedback_measured(data, weigher, known.__getitem__)
     names = {document.key: name for name, document in data.results.items()}
     reached = {}
     latency = []
@@ -423,12 +434,12 @@ def run(data: Data) -> Row:
         for demand, found in everywhere.items()
     }
     report["recall300"] = {
-        "candidates": round(recall(data, reached), 4),
-        "bm25": round(recall(data, best), 4),
+        "candidates": recall(data, reached),
+        "bm25": recall(data, best),
     }
     report["bands"] = {
         band.value: {
-            "share": round(sum(levels.values()) / pairs, 4),
+            "share": round(sum(levels.values()) / max(1, pairs), 4),
             "level_3_or_4": round((levels[3] + levels[4]) / max(1, sum(levels.values())), 3),
             "level_1": round(levels[1] / max(1, sum(levels.values())), 3),
         }
@@ -436,8 +447,8 @@ def run(data: Data) -> Row:
     }
     report["demands"], report["ranked"], report["pairs"] = len(data.judged), len(data.ranked), pairs
     report["match_ms"] = {
-        "p50": round(percentile(latency, 0.5) * 1000, 2),
-        "p99": round(percentile(latency, 0.99) * 1000, 2),
+        f"p{share}": round(percentile(latency, share / 100) * 1000, 2) if latency else None
+        for share in (50, 99)
     }
     report["index_seconds"] = round(seconds, 2)
     report["load"] = [round(value, 2) for value in os.getloadavg()]
@@ -448,11 +459,13 @@ def run(data: Data) -> Row:
 def table(report: Row) -> None:
     """The figures for people."""
     print(f"{'':16}{'nDCG@10':>9}{'Spearman':>10}{'MAE':>8}{'score':>8}")
-    for name in ("bm25", "index", "shipped", "shipped_vectors", "feedback"):
+    for name in ("bm25", "index", "shipped", "shipped_vectors", "feedback", "feedback_vectors"):
         row: dict[str, Any] | None = report[name]
         if row is not None:
-            print(f"{name:16}{row['ndcg10']:9.4f}{row['spearman']:10.4f}{row['mae']:8.4f}{row['score']:8.4f}")
-    for name in ("shipped_over_bm25", "shipped_vectors_over_bm25", "feedback"):
+            figures = [row[figure] for figure in ("ndcg10", "spearman", "mae", "score")]
+            told = ["-" if figure is None else f"{figure:.4f}" for figure in figures]
+            print(f"{name:16}{told[0]:>9}{told[1]:>10}{told[2]:>8}{told[3]:>8}")
+    for name in ("shipped_over_bm25", "shipped_vectors_over_bm25", "feedback", "feedback_vectors"):
         row = report[name]
         if row is not None:
             print(f"{name}: {row['gain']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]")

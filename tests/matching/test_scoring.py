@@ -168,8 +168,8 @@ class TestParts:
         known = Known(meaning={candidates[n - 1].key: (value, value) for n, value in cosines})
         ranked = scoring.score(demand(), candidates, weigher, known=known)
         assert [one.document.key.id for one in ranked] == [2, 1, 3, 4]
-        assert [r.code for r in scoring.known_reasons(ranked[0], known)] == [ReasonCode.CLOSE_IN_MEANING]
-        assert scoring.known_reasons(ranked[1], known) == []
+        assert [r.code for r in scoring.known_reasons(ranked[0])] == [ReasonCode.CLOSE_IN_MEANING]
+        assert scoring.known_reasons(ranked[1]) == []
 
     @pytest.mark.parametrize(
         ("written", "terms"),
