@@ -67,6 +67,8 @@ class FieldProblem:
 
 
 def _sentence(code: str, language: str, params: dict[str, Any], fallback: str) -> str:
+    if code == "string_too_short" and params.get("min_length") == 1:
+        code = "missing"  # to people an empty text is one that is not there
     key = f"invalid.{code}"
     params = {name: f"¥{yuan(value)}" if name.endswith("_fen") else value for name, value in params.items()}
     return i18n.term(key, language, params) if i18n.has_term(key, language) else fallback

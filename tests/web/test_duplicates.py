@@ -131,10 +131,15 @@ class TestFinding:
             assert answer.status_code == (403 if who else 303)
 
     @pytest.mark.parametrize(
-        "query", ["staying=1&going=1", "staying=1&going=99", f"staying=1&going={10**17}"]
+        ("going", "told"),
+        [("1", "The two numbers are the same"), ("99", "No result has"), (str(10**17), "No result has")],
     )
-    def test_numbers_of_nothing(self, site: Site, query: str) -> None:
-        assert site.staff.get(f"/admin/duplicates?{query}").status_code == 404
+    def test_numbers_of_nothing_are_told_at_their_field(self, site: Site, going: str, told: str) -> None:
+        answer = site.staff.get(f"/admin/duplicates?staying=1&going={going}")
+        assert answer.status_code == 422
+        assert f'<a href="#f-going">The one that goes: {told}' in answer.text
+        assert f'value="{going}"' in answer.text
+        assert 'href="#f-staying"' not in answer.text
 
     @pytest.mark.parametrize("query", ["staying=x&going=2", "staying=&going=", "staying=-1&going=2"])
     def test_what_is_no_number_shows_the_list(self, site: Site, query: str) -> None:

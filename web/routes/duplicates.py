@@ -131,7 +131,7 @@ def _queue(page: Page, session: Session, number: int, per_page: int, form: Form)
         current_page=number,
         pages=-(-total // per_page),
     )
-    return page.render("duplicates/queue.html", context)
+    return page.render("duplicates/queue.html", context, status=422 if form.problems else 200)
 
 
 def _merged(session: Session, now: dt.datetime) -> list[Gone]:
@@ -152,8 +152,22 @@ def queue(page: PageDep, session: ReadTx, paging: PagingDep, staying: str = "", 
     require(page.actor, Action.RESULT_MERGE)
     form = Form.from_values({"staying": staying, "going": going})
     if form.number("staying") and form.number("going"):
-        return _compare(page, form)
+        form = form.with_problems(_wrong_numbers(page, session, form))
+        if not form.problems:
+            return _compare(page, form)
     return _queue(page, session, paging.page, min(paging.per_page, 20), form)
+
+
+def _wrong_numbers(page: Page, session: Session, form: Form) -> list[FieldProblem]:
+    """What is wrong with two numbers that were entered: no result has one, or both are the same."""
+    found = [
+        (name, "no_such_result")
+        for name in ("staying", "going")
+        if session.get(Result, form.number(name)) is None
+    ]
+    if not found and form.number("staying") == form.number("going"):
+        found = [("going", "same_result")]
+    return [FieldProblem(name, code, i18n.term(f"invalid.{code}", page.language)) for name, code in found]
 
 
 def _side(session: Session, result_id: int) -> tuple[Side, Result, dict[str, Any]]:
