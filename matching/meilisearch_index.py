@@ -401,14 +401,14 @@ class MeilisearchIndex:
         asked = parse(query) if isinstance(query, str) else query
         search = Search(self._ask, self._readings(), self._term_counts, self._vector_of)
         hits = search.find(asked, filters, sort=sort, offset=offset, limit=limit, facets=facets)
-        if asked.words:
+        already = 0 if hits.relaxed else hits.total
+        if asked.words and spelling.is_doubted(asked, already):
 
             def finds(other: Query) -> int:
                 found = search.find(other, filters, sort=Sort.NEWEST, offset=0, limit=0, facets=())
                 return 0 if found.relaxed else found.total
 
             words = self._server_counts().vocabulary
-            already = 0 if hits.relaxed else hits.total
             hits = replace(hits, suggestion=spelling.other_query(asked, words, finds, already=already))
         return hits
 

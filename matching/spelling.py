@@ -23,7 +23,7 @@ MOST_TRIED = 6
 """Other spellings of one piece that are asked for before giving up."""
 MOST_CHARACTERS = 2000
 """Common characters that are tried where none of the same sound will do."""
-LONGEST_DOUBTED = 12
+LONGEST_DOUBTED = 8
 """Characters of a query that is doubted although it finds something; longer ones are pasted, not typed."""
 _SAME_SOUND, _NEAR_SOUND = 100.0, 50.0
 _MOST_CUT = 200
@@ -40,7 +40,8 @@ def respelt(run: str, alphabet: Sequence[str], frequency: Frequency, *, sure: bo
     neighbours; then a pair turned round, a character too many, and one too few. What is spelt right falls into
     fewer words than what is not; for the same sound or a pair turned round, in three characters or more, as
     many will do.
-    `sure`: only what sounds the same, and pairs turned round: for where the rest of a query does find something.
+    `sure`: only what sounds the same, in the place of a character that belongs to no word, and pairs turned
+    round: for where the rest of a query does find something.
     `alphabet`: characters to try.
     """
     if not 2 <= len(run) <= LONGEST_RUN:
@@ -54,6 +55,8 @@ def respelt(run: str, alphabet: Sequence[str], frequency: Frequency, *, sure: bo
     if not broken:
         return []
     places = _suspects(broken)
+    if sure:
+        places = [place for place in places if place in _lone(run)]
     by_sound = _by_sound(tuple(alphabet))
     scores: dict[str, float] = {}
     for place in places:
@@ -67,7 +70,7 @@ def respelt(run: str, alphabet: Sequence[str], frequency: Frequency, *, sure: bo
         for place in broken[:MOST_PLACES]:
             turned = f"{run[:place]}{run[place + 1]}{run[place]}{run[place + 2 :]}"
             scores.setdefault(turned, _held(turned, frequency))
-    found = _words_of(run, scores)
+    found = _words_of(run, scores, strict=_in_words(run, broken))
     if sure or found or len(run) < 3:
         return found
     for place in places:
@@ -81,18 +84,36 @@ def respelt(run: str, alphabet: Sequence[str], frequency: Frequency, *, sure: bo
             spelling = f"{run[: place + 1]}{char}{run[place + 1 :]}"
             if frequency(spelling[place : place + 2]) and frequency(spelling[place + 1 : place + 3]):
                 scores.setdefault(spelling, _held(spelling, frequency))
-    return _words_of(run, scores)
+    return _words_of(run, scores, strict=_in_words(run, broken))
 
 
-def _words_of(run: str, scores: Mapping[str, float]) -> list[str]:
-    """The spellings that make words, best first."""
+def _lone(run: str) -> frozenset[int]:
+    """Places of the characters that belong to no longer word of the dictionary."""
+    words = rjieba.cut(run, False)
+    return frozenset(
+        end - 1 for end, word in zip(accumulate(map(len, words)), words, strict=True) if len(word) == 1
+    )
+
+
+def _in_words(run: str, broken: Sequence[int]) -> bool:
+    """True if every broken pair stands inside a word of the dictionary: that no entry holds 步进 does not make
+    it a slip."""
+    ends = list(accumulate(map(len, rjieba.cut(run, False))))
+    return not any(place + 1 in ends for place in broken)
+
+
+def _words_of(run: str, scores: Mapping[str, float], *, strict: bool) -> list[str]:
+    """The spellings that make words, the best first. `strict`: fewer words than the run as it stands, in any case."""
     most = len(rjieba.cut(run))
-    found: list[str] = []
+    found: list[tuple[float, int, str]] = []
     for spelling in sorted(scores, key=lambda spelling: (-scores[spelling], spelling))[:_MOST_CUT]:
-        alike = len(run) > 2 and (scores[spelling] >= _SAME_SOUND or sorted(spelling) == sorted(run))
-        if scores[spelling] > 0 and len(rjieba.cut(spelling)) < most + alike:
-            found.append(spelling)
-    return found
+        score = scores[spelling]
+        alike = not strict and len(run) > 2 and (score >= _SAME_SOUND or sorted(spelling) == sorted(run))
+        count = len(rjieba.cut(spelling))
+        if score > 0 and count < most + alike:
+            found.append((-(score // _NEAR_SOUND), count, spelling))
+    # Of those that sound equally near, the one in fewest words: 同步电机 before the commoner 同 and 补.
+    return [spelling for _, _, spelling in sorted(found, key=lambda one: one[:2])]
 
 
 def _suspects(broken: Sequence[int]) -> list[int]:
@@ -193,16 +214,19 @@ class Vocabulary(Protocol):
         ...
 
 
+def is_doubted(asked: Query, already: int) -> bool:
+    """Whether another spelling is worth seeking for a query that finds so many entries."""
+    return not already or len(asked.plain) <= LONGEST_DOUBTED
+
+
 def other_query(
     asked: Query, vocabulary: Vocabulary, finds: Callable[[Query], int], *, already: int = 0
 ) -> str:
     """The query with one of its words spelt otherwise so that it `finds` something; empty if there is none.
 
-    `already`: how many entries the query itself finds. If any, only a short query is doubted, only what
-    sounds alike is tried, and it must find more.
+    `already`: how many entries the query itself finds. If any, only what sounds alike is tried, and it must
+    find more.
     """
-    if already and len(asked.plain) > LONGEST_DOUBTED:
-        return ""
     tried = 0
     for place, word in enumerate(asked.words):
         folded = text.fold(word)

@@ -414,9 +414,9 @@ class TantivyIndex:
         hits = tantivy_search.search(
             searcher, asked, filters, thesaurus, sort=sort, offset=offset, limit=limit, facets=facets
         )
-        if asked.words and not asked.loosened:
+        already = 0 if hits.relaxed else hits.total
+        if asked.words and not asked.loosened and spelling.is_doubted(asked, already):
             finds = partial(tantivy_search.matches, searcher, filters=filters, thesaurus=thesaurus)
-            already = 0 if hits.relaxed else hits.total
             other = spelling.other_query(asked, self._words(live), finds, already=already)
             hits = replace(hits, suggestion=other)
         return hits

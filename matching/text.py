@@ -195,7 +195,11 @@ def marks(typed: str) -> list[str]:
         long = [piece for piece in pieces if len(piece) > 1]
         if len(long) < len(pieces) or len(pieces) == 1:
             found.update(dict.fromkeys(_HAN_RUN.findall(word)))
-        found.update(dict.fromkeys(part for piece in long for part in (piece, *_side_by_side(piece))))
+        found.update(
+            dict.fromkeys(
+                part for piece in long for part in (piece, *(_side_by_side(piece) if len(piece) > 2 else ()))
+            )
+        )
     useful = [mark for mark in found if mark not in STOP_WORDS and len(mark) <= LONGEST_TERM]
     return useful or list(dict.fromkeys(terms(typed) or characters(typed)))
 

@@ -14,6 +14,7 @@ TITLES = [
     "污水处理",
     "离心泵机械密封",
     "有机废气治理",
+    "不进水电机",
 ]
 COUNTS = Counter(term for title in TITLES for term in set(text.terms(title)))
 ALPHABET = sorted({char for title in TITLES for char in title})
@@ -41,9 +42,21 @@ def test_one_wrong_character(typed: str, meant: str) -> None:
     assert best(typed) == meant
 
 
-@pytest.mark.parametrize("typed", ["离心泵", "泵", "", "冰箱", "火星移民", "泵" * 17])
+@pytest.mark.parametrize("typed", ["离心泵", "泵", "", "冰箱", "火星移民", "步进电机", "泵" * 17])
 def test_nothing_is_made_of_what_is_right_or_like_nothing(typed: str) -> None:
     assert best(typed) == ""
+
+
+def test_only_what_sounds_alike_where_the_rest_finds_something() -> None:
+    def sure(run: str) -> list[str]:
+        return spelling.respelt(run, ALPHABET, COUNTS.__getitem__, sure=True)
+
+    assert sure("离心蹦")[:1] == ["离心泵"]
+    assert sure("永磁同部电机")[:1] == ["永磁同步电机"]
+    assert sure("心离泵")[:1] == ["离心泵"]
+    assert sure("机械密峰")[:1] == ["机械密封"]
+    assert sure("有鸡废气")[:1] == ["有机废气"]
+    assert sure("离心心泵") == sure("离x泵") == []
 
 
 def test_a_slip_in_a_latin_word() -> None:
