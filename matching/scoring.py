@@ -29,6 +29,8 @@ LONGEST_TEXT = 500
 
 MOST_REMEMBERED = 400_000
 """Weights kept from one comparison to the next, about 40 MB."""
+MOST_VECTORS = 256
+"""Vectors that a weigher keeps: a page asks for those of its candidates up to three times, and no page for more."""
 
 COMMON_WORD = 0.08
 """A word that a larger share of the entries mentions says nothing about two of them."""
@@ -176,6 +178,7 @@ class Weigher:
     def __init__(self, rarity: Rarity) -> None:
         self._rarity = rarity
         self._weights = rarity.weights
+        self._vectors: dict[str, Vector] = {}
         self._documents = max(1, rarity.documents)
         self._scale = max(1.0, LIKE_A_CATALOGUE / self._documents)
 
@@ -202,10 +205,19 @@ class Weigher:
 
     def vector(self, written: str) -> Vector:
         """The weighted grams of a text and their length; empty for a text without letters."""
+        written = written[:LONGEST_TEXT]
+        found = self._vectors.get(written)
+        if found is None:
+            if len(self._vectors) >= MOST_VECTORS:
+                self._vectors.clear()
+            found = self._vectors[written] = self._made(written)
+        return found
+
+    def _made(self, written: str) -> Vector:
         known = self._weights.get
         values: dict[str, float] = {}
         square = 0.0
-        for gram, times in Counter(text.grams(written[:LONGEST_TEXT])).items():
+        for gram, times in Counter(text.grams(written)).items():
             value = known(gram) or self.weight(gram)
             if times > 1:
                 value *= 1 + math.log(times)
