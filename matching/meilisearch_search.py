@@ -137,11 +137,14 @@ class Search:
             "offset": max(0, offset - total),
             "limit": limit - len(exact),
             "attributesToRetrieve": ["id"],
-            "facets": ["kind"],
             **(self._ranking(asked, ranked) if sort is Sort.RELEVANCE else {"sort": _SORTS[sort]}),
         }
+        # Counted beside: where a query has words, counts depend on how many hits are asked for
+        # (Meilisearch's issue 4634).
+        everything = {"filter": every(narrowed), "limit": 0, "facets": ["kind"]}
         passes = _passes(filters, facets)
-        rest, *counted = self._ask([question, *(_count(found, filters, *one) for one in passes.items())])
+        asked_too = [everything, *(_count(found, filters, *one) for one in passes.items())]
+        rest, matching, *counted = self._ask([question, *asked_too])
         hits = [
             Hit(queries.key_of(hit["id"]), round(hit.get("_rankingScore", 0.0), 4)) for hit in rest["hits"]
         ]
@@ -149,7 +152,7 @@ class Search:
         for together, answer in zip(passes.values(), counted, strict=True):
             for facet in together:
                 counts[facet] = dict(answer["facetDistribution"].get(facet.value, {}))
-        return Hits((*exact, *hits), total + _total(rest), counts)
+        return Hits((*exact, *hits), total + _total(matching), counts)
 
     def _ranking(self, asked: Query, terms: Sequence[str]) -> dict[str, Any]:
         kept = terms if len(terms) <= RANKED_WORDS else weightiest(terms, self._counts(), RANKED_WORDS)

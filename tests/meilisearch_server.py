@@ -10,6 +10,7 @@ here is not guessed at. Where it stands in for something, it errs on the side th
 - Tasks are asynchronous (enqueued, processing, succeeded or failed), in order, by a thread of their own.
 - Ranking knows `words`, `attribute` (best attribute of each word, no positions), `sort` and custom rules.
   The first ten words of a query count; phrases are mandatory; `-word` excludes.
+- Where a query has words, facets are counted among the hits asked for, as if ranking had stopped there.
 - A filter is parsed and evaluated; strings compare without case. Numbers are exact.
 
 What it does not show: speed, memory, durability, and how well a real server ranks.
@@ -335,6 +336,9 @@ class Searcher:
             "estimatedTotalHits": min(len(ranked), most),
         }
         if body.get("facets") is not None:
+            if body.get("q") and limit:
+                # A real server may stop ranking once it has the hits, and count no further.
+                found = found[: offset + limit]
             answer["facetDistribution"] = {name: self._facet(name, found) for name in body["facets"]}
             answer["facetStats"] = {}
         return answer
