@@ -21,6 +21,9 @@ ANALYSIS_VERSION = 3
 LONGEST_TERM = 48
 """Characters; longer runs (hashes, encoded blobs) are not words anybody searches for."""
 
+_SHORT = 200
+"""Characters of a text whose folding is kept."""
+
 BREAK = "¶"
 """Stands in `adjacent` for punctuation, so that no phrase reaches across it."""
 
@@ -48,8 +51,16 @@ _simplified = opencc.OpenCC("t2s").convert
 def fold(text: str) -> str:
     """One spelling for one thing: full-width to half-width, compatibility forms, lower case, traditional
     characters to simplified ones (by phrase: 乾燥 is 干燥, 乾坤 stays)."""
+    return _folded_short(text) if len(text) <= _SHORT else _folded(text)
+
+
+def _folded(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     return folded if folded.isascii() else _simplified(folded)
+
+
+_folded_short = functools.lru_cache(4096)(_folded)
+"""One search folds its query half a dozen times, for words, pairs, synonyms and marks."""
 
 
 def words(text: str) -> list[str]:
