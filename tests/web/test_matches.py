@@ -94,6 +94,17 @@ def test_the_demands_side_judges_and_takes_back(
     assert shown(client, page)[0][0] == before[-1], "what was judged relevant comes first"
 
 
+def test_what_speaks_against_a_pair_stands_apart(client: TestClient, market: Market) -> None:
+    pages = [client.get(f"/demands/{one}").text for one in market.demands]
+    against = re.compile(r"below the TRL|above the budget|turned each other down|Listed by the same")
+    lists = [one for page in pages for one in re.findall(r'<ul class="card__why".*?</ul>', page, re.DOTALL)]
+    lines = [line for page in pages for line in re.findall(r"Speaks against it: (.*?)</p>", page)]
+    assert lists
+    assert lines
+    assert not any(against.search(one) for one in lists)
+    assert all(against.search(line) for line in lines)
+
+
 def test_a_visitor_sees_the_new_order_and_no_buttons(
     parts: wiring.Parts, client: TestClient, sign_in: SignIn, market: Market, own_demand: int
 ) -> None:
