@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
+from market.db import t
+from market.listings.models import ListingState, Result
 from market.permissions import Role
+from matching.models import Proposal, ProposalState
 from tests.e2e.conftest import Served
 from tests.e2e.site import DESKTOP, LANGUAGES, PHONE, THEMES, Site, Visit
 
@@ -94,6 +98,47 @@ def test_searching_has_no_grave_violation(
             page.wait_for_selector("#mast-q-list [role=option]")
             page.keyboard.press("ArrowDown")
         wrong = violations(page)
+        if wrong:
+            found[visit.name] = wrong
+        context.close()
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "theme", "viewport"), [LOOKS[0], LOOKS[-1]], ids=["zh-Hans-wide", "en-dark-narrow"]
+)
+def test_matching_has_no_grave_violation(
+    site: Site, language: str, theme: str, viewport: dict[str, int]
+) -> None:
+    p, r = t(Proposal).c, t(Result).c
+    pair = site.read(sa.select(p.id).where(p.state == ProposalState.SUGGESTED.value).order_by(p.id).limit(1))[
+        0
+    ].id
+    one, other = (
+        row.id
+        for row in site.read(
+            sa.select(r.id).where(r.state == ListingState.PUBLISHED.value).order_by(r.id).limit(2)
+        )
+    )
+    visits = [
+        Visit("queue", "/proposals", Role.BROKER),
+        Visit("pair", f"/proposals/{pair}", Role.BROKER),
+        Visit("partners", f"/results/{one}", Role.BROKER),
+        Visit("experts", "/experts"),
+        Visit("funnel", "/statistics/funnel", Role.OFFICIAL),
+        Visit("steps", "/statistics/funnel/steps?step=suggested", Role.OFFICIAL),
+        Visit("duplicates", "/admin/duplicates", Role.STAFF),
+        Visit("compared", f"/admin/duplicates?staying={one}&going={other}", Role.STAFF),
+    ]
+    found = {}
+    for visit in visits:
+        person = None if visit.role is None else site.person(visit.role)
+        context = site.context(person, language=language, theme=theme, viewport=viewport, bypass_csp=True)
+        page = site.visit(context, visit)
+        page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
+        wrong = violations(page)
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            wrong.append("wider than the window")
         if wrong:
             found[visit.name] = wrong
         context.close()

@@ -37,16 +37,18 @@ def form(site: Site) -> Iterator[Page]:
 
 
 def test_hints_come_by_themselves_and_are_spoken(form: Page) -> None:
+    from playwright.sync_api import expect
+
     faults: list[str] = []
     form.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
     form.fill("#f-title", "潜水电泵机械密封寿命提升")
     form.fill("#f-difficulty", VAGUE)
     form.wait_for_selector("#help a[href='#f-difficulty']")
     assert "“寿命短”" in form.inner_text("#help")
-    form.wait_for_function("document.getElementById('announcer').textContent.includes('条建议')")
+    expect(form.locator("#announcer")).to_contain_text("条建议")
     # What was said already is not said again; what is gone is gone.
     form.fill("#f-difficulty", VAGUE.replace("现有密封使用寿命短，", ""))
-    form.wait_for_function("!document.getElementById('help').textContent.includes('寿命短')")
+    expect(form.locator("#help")).not_to_contain_text("寿命短")
     assert form.input_value("#f-title") == "潜水电泵机械密封寿命提升"
     assert faults == []
 
