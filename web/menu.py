@@ -55,6 +55,7 @@ _FOOTER = (
     ("/statistics", "menu.statistics"),
     ("/organisations", "menu.organisations"),
     ("/experts", "menu.experts"),
+    ("/notices", "menu.notices"),
     ("/help/api", "menu.api"),
 )
 

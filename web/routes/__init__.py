@@ -11,6 +11,7 @@ from web.routes import (
     attachments,
     auction_rules,
     auth,
+    contract_ledger,
     contracts,
     demands,
     duplicates,
@@ -33,6 +34,7 @@ from web.routes import (
     matches,
     organisations,
     preferences,
+    pricing_notices,
     proposals,
     rehearsal,
     results,
@@ -47,6 +49,7 @@ from web.routes import (
 )
 from web.routes.api import attachments as api_attachments
 from web.routes.api import audit as api_audit
+from web.routes.api import contract_ledger as api_contract_ledger
 from web.routes.api import contracts as api_contracts
 from web.routes.api import demands as api_demands
 from web.routes.api import deposits as api_deposits
@@ -90,6 +93,7 @@ PAGES: list[APIRouter] = [
     auction_rules.router,
     auth.router,
     contracts.router,
+    contract_ledger.router,
     duplicates.router,
     enquiries.router,
     exchange.router,
@@ -101,6 +105,7 @@ PAGES: list[APIRouter] = [
     matches.router,
     organisations.router,
     preferences.router,
+    pricing_notices.router,
     proposals.router,
     saved_searches.router,
     synonyms.router,
@@ -117,6 +122,7 @@ API: list[APIRouter] = [
     api_search.router,
     api_saved_searches.router,
     api_contracts.router,
+    api_contract_ledger.router,
     api_deposits.router,
     api_statistics.router,
     api_audit.router,

@@ -27,6 +27,8 @@ from market.listings.rules import REMIND_DAYS
 from market.parties import queries as parties
 from market.parties.models import OrganisationState
 from market.permissions import Action, Role
+from market.pricing import queries as pricing
+from market.pricing.models import NoticeState
 from market.work import WorkState
 from matching import duplicates
 from matching.proposals import queries as proposals
@@ -246,6 +248,14 @@ def _own_contracts(page: Page, session: Session) -> Section:
     return Section("contracts_to_complete", lines, total, "/contracts")
 
 
+def _notices(page: Page, session: Session) -> Section:
+    """For an owner: price notices to publish, to answer for, to sign after."""
+    states = (NoticeState.DRAFT, NoticeState.OBJECTED, NoticeState.EXPIRED)
+    cards, total = pricing.own_notices(session, page.actor, states, limit=SHOWN)
+    lines = [Line(card.title, f"/notices/{card.id}", card.transferee_name, card.state) for card in cards]
+    return Section("price_notices", lines, total, "/notices?show=mine")
+
+
 def _dead(session: Session) -> Section:
     items, counts = work.find(session, WorkState.DEAD, limit=SHOWN)
     lines = [Line(item.kind, "/admin/work", local(item.created_at), item.state, True) for item in items]
@@ -275,6 +285,7 @@ def workbench(page: PageDep, session: ReadTx) -> Response:
         sections.append(_bidding(page, session))
     if own := _own(page, Role.RESULTS_OFFICER):
         sections += _listings(page, session, "results", own)
+        sections.append(_notices(page, session))
     if own := _own(page, Role.DEMAND_OWNER):
         sections += _listings(page, session, "demands", own)
     if actor.can(Action.CONTRACT_CREATE) and actor.organisations_for(Action.CONTRACT_CREATE) is not None:
