@@ -8,11 +8,15 @@ from decimal import Decimal
 from starlette.responses import Response
 
 from market.clock import local_date
-from market.deals import policies, price, queries, rules
-from market.deals.models import ContractState
+from market.deals import evidence, policies, price, queries, receipts, rules
+from market.deals.evidence import Proof, Wanted
+from market.deals.models import ContractState, EvidenceKind
 from market.deals.policies import Policy
 from market.deals.queries import ContractDetail
+from market.deals.receipts import Ledger
+from market.deals.recording import reaches
 from market.deals.rules import Step
+from market.permissions import Action
 from market.taxonomy.queries import region_names
 from web import countries
 from web.forms import Form
@@ -42,13 +46,31 @@ class DetailPage:
     region: dict[str, str]
     reasoned: frozenset[Step]
     missing: frozenset[str]
+    ledger: Ledger | None
+    may_receive: bool
+    receipt_form: Form
+    reverse_form: Form
+    proofs: list[Proof]
+    missing_evidence: list[Wanted]
+    may_attach: bool
+    may_remove_files: bool
+    file_kinds: list[EvidenceKind]
+    file_form: Form
     natures: dict[str, str]
     countries: dict[str, str]
     royalty_percent: str | None
     foreign_amount: str
 
 
-def detail(page: Page, contract_id: int, *, step: Form | None = None) -> Response:
+def detail(
+    page: Page,
+    contract_id: int,
+    *,
+    step: Form | None = None,
+    receipt: Form | None = None,
+    reversal: Form | None = None,
+    file: Form | None = None,
+) -> Response:
     """The page of one contract, with what was typed where a form on it was refused."""
     today = local_date(page.now)
     with page.parts.db.read() as session:
@@ -61,6 +83,11 @@ def detail(page: Page, contract_id: int, *, step: Form | None = None) -> Respons
         if found.decide_by is not None and found.state in CLOCKED:
             left = rules.working_days_left(today, found.decide_by)
         places = region_names(session, {found.seller_region, found.buyer_region}, page.language)
+        ledger, proofs = None, []
+        if found.detail:
+            ledger = receipts.ledger(session, contract_id, price.instalments_of(found.instalments), today)
+            proofs = evidence.proofs(session, page.actor, contract_id)
+    writes = found.detail and reaches(page.actor, Action.CONTRACT_EDIT, found.seller_id, found.buyer_id)
     missing = (
         rules.missing_to_submit(
             title=found.title,
@@ -88,6 +115,20 @@ def detail(page: Page, contract_id: int, *, step: Form | None = None) -> Respons
         region=places,
         reasoned=rules.REASONED,
         missing=frozenset(name for name, _, _ in missing),
+        ledger=ledger,
+        may_receive=writes and found.state in receipts.OPEN_TO_RECEIPTS,
+        receipt_form=receipt or Form(),
+        reverse_form=reversal or Form(),
+        proofs=proofs,
+        missing_evidence=evidence.missing(
+            {one.kind for one in proofs}, has_ip=bool(found.ip), has_deductions=bool(found.deductions)
+        )
+        if found.detail
+        else [],
+        may_attach=writes,
+        may_remove_files=writes and found.state in rules.EDITABLE,
+        file_kinds=list(EvidenceKind),
+        file_form=file or Form(),
         natures={
             code: f"party_nature.{price.nature_group(code)}"
             for code in (found.seller_nature, found.buyer_nature)

@@ -256,6 +256,39 @@ class Receipt(SQLModel, table=True):
     entered_by: int | None = columns.reference("person.id", optional=True, index=False)
 
 
+class EvidenceKind(enum.StrEnum):
+    """What a file proves in the register. `evidence.json` says when each is asked for, and on what basis."""
+
+    CONTRACT_TEXT = "contract_text"
+    """The signed text with its annexes."""
+    REGISTRATION_FORM = "registration_form"
+    """登记表"""
+    PARTY_REGISTRATION = "party_registration"
+    """A party's own registration, the first time."""
+    AUTHORITY_LETTER = "authority_letter"
+    """授权书, where a department or a research group signed."""
+    IP_PROOF = "ip_proof"
+    COST_BREAKDOWN = "cost_breakdown"
+    """What the non-technical costs are made of."""
+    RECEIPT_PROOF = "receipt_proof"
+    """Invoices and bank records."""
+    OTHER = "other"
+
+
+class ContractEvidence(SQLModel, table=True):
+    """What a file of a contract proves. The file itself, with its hash, is an attachment."""
+
+    __tablename__ = "contract_evidence"
+    __table_args__ = (
+        sa.CheckConstraint(in_values("kind", EvidenceKind), name="kind"),
+        sa.UniqueConstraint("attachment_id"),
+    )
+    id: int | None = columns.primary_key()
+    contract_id: int = columns.reference("contract.id")
+    attachment_id: int = columns.reference("attachment.id", index=False)
+    kind: str = Field(max_length=24)
+
+
 class RegisterClock(SQLModel, table=True):
     """The register's own time: when its last movement was recorded. One row, locked while one is written,
     so that movements are recorded one after another and never before an answer already given."""

@@ -77,7 +77,7 @@ PAGES: list[tuple[str, Role | None, int]] = [
     ("/enquiries", Role.RESULTS_OFFICER, 6),
     ("/enquiries/{enquiry}", Role.RESULTS_OFFICER, 9),
     ("/contracts", Role.OFFICIAL, 7),
-    ("/contracts/{contract}", Role.OFFICIAL, 10),
+    ("/contracts/{contract}", Role.OFFICIAL, 16),
     ("/statistics/contracts", Role.OFFICIAL, 11),
     ("/api/v1/results?per_page=100", None, 4),
     ("/api/v1/results/{result}", None, 6),
