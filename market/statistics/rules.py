@@ -6,11 +6,16 @@ Pure. Amounts are fen; days are calendar days in Shanghai.
 from __future__ import annotations
 
 import datetime as dt
+import enum
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from pathlib import Path
 from typing import TypeVar
+
+from market.statistics.models import AmountMeasure, DatedBy
 
 SMALL_CELL = 3
 """A cell of fewer contracts than this would tell the public a single contract's amount."""
@@ -35,6 +40,127 @@ def region_prefix(code: str) -> str:
 def in_region(code: str, region: str) -> bool:
     """Whether a place is a region or lies in it."""
     return code.startswith(region_prefix(region))
+
+
+class Dimension(enum.StrEnum):
+    """What a figure can be broken down by."""
+
+    KIND = "kind"
+    SUBKIND = "subkind"
+    """`kind/subkind`, for kinds share sub-kinds."""
+    INDUSTRY = "industry"
+    FIELD = "field"
+    SELLER = "seller"
+    """A NatureGroup."""
+    BUYER = "buyer"
+    CIRCLE = "circle"
+    """Where the other party is: a Circle."""
+    TOWN = "town"
+    """Of the party that is in the region; of the seller where both are and it counts."""
+    MONTH = "month"
+    """`01` to `12`."""
+    FLOW = "flow"
+    SOURCE = "source"
+    """A Coverage."""
+
+
+class NatureGroup(enum.StrEnum):
+    """What a party is, from the nature code of the contract form."""
+
+    GOVERNMENT = "government"
+    INSTITUTE = "institute"
+    UNIVERSITY = "university"
+    HOSPITAL = "hospital"
+    INSTITUTION = "institution"
+    """Another public institution."""
+    ASSOCIATION = "association"
+    FIRM = "firm"
+    FOREIGN = "foreign"
+    """Held from Hong Kong, Macao, Taiwan or abroad."""
+    PERSON = "person"
+    UNKNOWN = "unknown"
+
+
+NATURES: tuple[tuple[str, NatureGroup], ...] = (
+    ("01", NatureGroup.GOVERNMENT),
+    ("021", NatureGroup.INSTITUTE),
+    ("022", NatureGroup.UNIVERSITY),
+    ("023", NatureGroup.HOSPITAL),
+    ("02", NatureGroup.INSTITUTION),
+    ("03", NatureGroup.ASSOCIATION),
+    ("1", NatureGroup.FIRM),
+    ("2", NatureGroup.FOREIGN),
+    ("3", NatureGroup.FOREIGN),
+    ("4", NatureGroup.PERSON),
+    ("", NatureGroup.UNKNOWN),
+)
+"""What the codes of each group begin with, the first that fits; 010 机关, 020 事业, 030 社团, 1xx 内资,
+2xx 港澳台, 3xx 外商, 4xx 个人."""
+
+
+class Circle(enum.StrEnum):
+    """How far away the other party is (台州湾—长三角—国内—国际)."""
+
+    TAIZHOU_BAY = "taizhou_bay"
+    YANGTZE_DELTA = "yangtze_delta"
+    DOMESTIC = "domestic"
+    INTERNATIONAL = "international"
+
+
+CIRCLES: tuple[tuple[str, Circle], ...] = tuple(
+    (prefix, Circle(circle))
+    for prefix, circle in json.loads((Path(__file__).parent / "circles.json").read_text("utf-8"))["circles"]
+)
+"""What the codes of regions in each circle begin with, the first that fits; the file says where it is from."""
+
+
+class Flow(enum.StrEnum):
+    """Which way the technology goes, seen from the caliber's region."""
+
+    OUT = "out"
+    """输出: only the seller is in the region."""
+    IN = "in"
+    """吸纳: only the buyer is."""
+    LOCAL = "local"
+    """本地流转: both are."""
+
+
+class Coverage(enum.StrEnum):
+    """How the register knows of a contract."""
+
+    OWN = "own"
+    IMPORTED = "imported"
+    DECLARED = "declared"
+
+
+COVERAGE: tuple[tuple[str, Coverage], ...] = (
+    ("imported", Coverage.IMPORTED),
+    ("declared", Coverage.DECLARED),
+    ("", Coverage.OWN),
+)
+"""By ContractSource."""
+
+Fold = Sequence[tuple[str, enum.StrEnum]]
+
+FOLDS: Mapping[Dimension, Fold] = {
+    Dimension.SELLER: NATURES,
+    Dimension.BUYER: NATURES,
+    Dimension.CIRCLE: CIRCLES,
+    Dimension.SOURCE: COVERAGE,
+}
+"""How what is stored becomes a breakdown's key."""
+
+
+def folded(code: str, fold: Fold) -> str:
+    """The group of a code: of the first prefix that fits."""
+    return next(group.value for prefix, group in fold if code.startswith(prefix))
+
+
+def caliber_problem(measure: AmountMeasure, dated_by: DatedBy) -> str | None:
+    """Why a caliber cannot be: only what is received has a day of receipt."""
+    if dated_by is DatedBy.RECEIPT and measure is not AmountMeasure.RECEIVED:
+        return "receipt_dates_receipts"
+    return None
 
 
 @dataclass(frozen=True)

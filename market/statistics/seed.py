@@ -10,6 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
+from market.clock import start_of_local_day
 from market.db import Session, t, upsert
 from market.statistics.models import Caliber, GdpRelease, PlanTarget
 
@@ -22,7 +25,14 @@ def seed_statistics(session: Session, now: dt.datetime) -> None:
     ]
     upsert(session, t(Caliber), calibers, key=["code", "version"])
     upsert(session, t(PlanTarget), data["plan_targets"], key=["indicator", "year"])
-    releases = [_dated(row, "published_on") | {"entered_at": now} for row in data["gdp_releases"]]
+    # A market that begins takes over what was published before it; what a later version of the market
+    # brings is known from when it came, so that no earlier answer changes.
+    begins = session.scalar(sa.select(sa.func.count()).select_from(t(GdpRelease))) == 0
+    releases = []
+    for row in data["gdp_releases"]:
+        release = _dated(row, "published_on")
+        day = start_of_local_day(release["published_on"])
+        releases.append(release | {"entered_at": min(now, day) if begins else now})
     upsert(
         session, t(GdpRelease), releases, key=["region_code", "year", "quarter", "vintage", "published_on"]
     )

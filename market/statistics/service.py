@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ import sqlalchemy as sa
 from market import audit
 from market.clock import local_date
 from market.db import Session, t
+from market.deals import movements
 from market.errors import Duplicate, InvalidInput
 from market.permissions import Action, Actor, require
 from market.statistics import queries
@@ -46,7 +48,8 @@ def add_gdp_release(session: Session, actor: Actor, now: dt.datetime, data: GdpR
     ):
         raise Duplicate(field="published_on", value=data.published_on.isoformat())
     values = {**data.model_dump(), "vintage": data.vintage.value}
-    release = GdpRelease(**values, entered_at=now, entered_by=actor.person_id)
+    # In the register's time: what an earlier answer did not know of is never dated before it.
+    release = GdpRelease(**values, entered_at=movements.tick(session, now), entered_by=actor.person_id)
     session.add(release)
     session.flush()
     assert release.id is not None
@@ -61,10 +64,10 @@ def publish_snapshot(session: Session, actor: Actor, now: dt.datetime, data: Sna
     """
     require(actor, Action.STATISTICS_MANAGE)
     counting = queries.caliber(session, data.caliber)
-    figure = queries.figure(session, counting, data.year, data.quarter, as_of=local_date(now))
+    figure = queries.figure(session, counting, data.year, data.quarter, as_of=local_date(now), dimensions=())
     if figure.denominator is None:
         raise InvalidInput([("year", "no_gdp", {"year": data.year, "quarter": data.quarter})])
-    content = content_of(figure)
+    content = content_of(figure, queries.all_contracts(session, figure))
     s, c = t(Snapshot).c, t(Caliber).c
     previous = session.scalar(
         sa.select(s.id)
@@ -86,6 +89,7 @@ def publish_snapshot(session: Session, actor: Actor, now: dt.datetime, data: Sna
         published_at=now,
         published_by=actor.person_id,
         supersedes_id=previous,
+        known_at=figure.known_at,
     )
     session.add(snapshot)
     session.flush()
@@ -108,7 +112,7 @@ def publish_snapshot(session: Session, actor: Actor, now: dt.datetime, data: Sna
     return snapshot.id
 
 
-def content_of(figure: queries.Figure) -> dict[str, Any]:
+def content_of(figure: queries.Figure, contracts: Iterable[queries.Counted]) -> dict[str, Any]:
     """Everything that a figure was computed from, as it is frozen."""
     release, counting = figure.denominator, figure.caliber
     assert release is not None
@@ -123,10 +127,13 @@ def content_of(figure: queries.Figure) -> dict[str, Any]:
             "side": counting.side.value,
             "region_code": counting.region_code,
             "states": list(counting.states),
+            "dated_by": counting.dated_by.value,
+            "amendments": counting.amendments.value,
         },
         "year": figure.period.year,
         "quarter": figure.period.quarter,
         "as_of": figure.as_of.isoformat(),
+        "known_at": figure.known_at.isoformat(),
         "provisional": list(figure.provisional),
         "gdp_release": {
             "id": release.id,
@@ -145,7 +152,7 @@ def content_of(figure: queries.Figure) -> dict[str, Any]:
                 "registered_on": one.registered_on.isoformat(),
                 "fen": one.fen,
             }
-            for one in figure.contracts
+            for one in contracts
         ],
     }
 

@@ -22,6 +22,7 @@ from market.permissions import Actor, Membership, Role, Via
 from market.statistics import queries, rules, seed, service, snapshots
 from market.statistics.inputs import GdpReleaseInput, SnapshotInput
 from market.statistics.models import GdpRelease, Snapshot
+from market.statistics.rules import Dimension
 
 OFFICIAL = Actor(None, "官员", Via.SESSION, (Membership(999, "科技局", Role.OFFICIAL, True),))
 STAFF = Actor(1, "工作人员", Via.SESSION, (Membership(998, "市场", Role.STAFF, True),))
@@ -42,6 +43,7 @@ def enter(
     deal: int,
     on: dt.date = dt.date(2024, 6, 3),
     *,
+    entered: dt.datetime | None = None,
     costs: int = 0,
     kind: tuple[str, str] = ("service", "general_service"),
 ) -> int:
@@ -60,7 +62,7 @@ def enter(
             "signed_on": on,
         }
     )
-    return deals.enter_registered(session, OFFICIAL, now, data, registered_on=on)
+    return deals.enter_registered(session, OFFICIAL, entered or now, data, registered_on=on)
 
 
 def figure(
@@ -148,17 +150,21 @@ def release(value: int, published: str, vintage: str = "final") -> GdpReleaseInp
     )  # fmt: skip
 
 
-def test_the_denominator_is_what_was_published_by_the_day(session: Session, now: dt.datetime) -> None:
-    service.add_gdp_release(session, OFFICIAL, now, release(14_500_000_000_000, "2026-01-15"))
+def test_the_denominator_is_what_was_published_and_entered_by_the_day(
+    session: Session, now: dt.datetime
+) -> None:
+    entered = now + dt.timedelta(days=10)
+    service.add_gdp_release(session, OFFICIAL, entered, release(14_500_000_000_000, "2026-01-15"))
     assert figure(session, as_of=dt.date(2025, 2, 27)).denominator is None
     for day, value in (
         (dt.date(2025, 2, 28), 14_176_300_000_000),
-        (dt.date(2026, 1, 14), 14_176_300_000_000),
-        (dt.date(2026, 1, 15), 14_500_000_000_000),
+        (dt.date(2026, 1, 15), 14_176_300_000_000),
+        (dt.date(2026, 3, 11), 14_176_300_000_000),
+        (dt.date(2026, 3, 12), 14_500_000_000_000),
     ):
         found = figure(session, as_of=day).denominator
         assert found is not None
-        assert found.value_fen == value
+        assert found.value_fen == value, day
 
 
 def test_a_gdp_release_is_checked(session: Session, now: dt.datetime) -> None:
@@ -174,9 +180,10 @@ def test_a_gdp_release_is_checked(session: Session, now: dt.datetime) -> None:
 
 
 def test_as_of_a_day_gives_what_the_register_held_then(session: Session, now: dt.datetime) -> None:
-    enter(session, now, WENLING, HANGZHOU, 100, dt.date(2026, 1, 5))
-    changed = enter(session, now, WENLING, HANGZHOU, 200, dt.date(2026, 1, 6))
-    gone = enter(session, now, WENLING, HANGZHOU, 400, dt.date(2026, 1, 7))
+    days = [dt.datetime(2026, 1, day, 4, tzinfo=dt.UTC) for day in (5, 6, 7)]
+    enter(session, now, WENLING, HANGZHOU, 100, dt.date(2026, 1, 5), entered=days[0])
+    changed = enter(session, now, WENLING, HANGZHOU, 200, dt.date(2026, 1, 6), entered=days[1])
+    gone = enter(session, now, WENLING, HANGZHOU, 400, dt.date(2026, 1, 7), entered=days[2])
     first, second = now + dt.timedelta(days=1), now + dt.timedelta(days=2)
     deals.step(session, OFFICIAL, first, changed, Step.AMEND, deal_fen=250, reason="补充")
     deals.step(session, OFFICIAL, second, changed, Step.AMEND, deal_fen=300, reason="补充")
@@ -190,6 +197,17 @@ def test_as_of_a_day_gives_what_the_register_held_then(session: Session, now: dt
     ]  # fmt: skip
     assert totals == [0, 100, 700, 750, 400, 400]
     assert figure(session, year=2026).provisional == ("year_running",)
+
+
+def test_what_is_entered_late_was_not_known_before(session: Session, now: dt.datetime) -> None:
+    enter(session, now, WENLING, HANGZHOU, 100)
+    counting = queries.caliber(session)
+    before = queries.figure(session, counting, 2024, as_of=TODAY)
+    enter(session, now, WENLING, HANGZHOU, 1_000)
+    assert queries.figure(session, counting, 2024, as_of=TODAY).numerator_fen == 1_100
+    again = queries.figure(session, counting, 2024, as_of=TODAY, at=before.known_at)
+    assert again == before
+    assert figure(session, as_of=dt.date(2026, 3, 1)).numerator_fen == 0
 
 
 def test_a_published_figure_stays_and_its_revision_tells_the_difference(
@@ -234,13 +252,13 @@ def test_the_public_is_not_told_a_single_contract_s_amount(session: Session, now
     for _ in range(3):
         enter(session, now, WENLING, HANGZHOU, 90, kind=("consulting", "survey"))
     enter(session, now, WENLING, HANGZHOU, 5_000, kind=("licence", "patent"))
-    contracts = figure(session).contracts
-    full = queries.breakdown(contracts, queries.by_kind, detail=True)
-    assert [(one.key, one.count, one.fen) for one in full] == [
+    one = figure(session)
+    full = queries.breakdown(one, Dimension.KIND, detail=True)
+    assert [(cell.key, cell.count, cell.fen) for cell in full] == [
         ("licence", 1, 5_000), ("service", 4, 400), ("consulting", 3, 270),
     ]  # fmt: skip
-    public = queries.breakdown(contracts, queries.by_kind, detail=False)
-    assert [(one.key, one.count, one.fen) for one in public] == [
+    public = queries.breakdown(one, Dimension.KIND, detail=False)
+    assert [(cell.key, cell.count, cell.fen) for cell in public] == [
         ("service", 4, 400), ("consulting", 3, None), ("licence", 1, None),
     ]  # fmt: skip
 

@@ -57,12 +57,12 @@ class Register:
             "signed_on": "2024-02-01",
         } | changes
 
-    def enter(self, on: dt.date, **changes: Any) -> int:
-        """A contract registered on a day."""
+    def enter(self, on: dt.date, at: dt.datetime | None = None, **changes: Any) -> int:
+        """A contract registered on a day; known now, or since a moment."""
         data = ContractInput.model_validate(self.body(signed_on=on.isoformat(), **changes))
         with self.db.write() as session:
             return service.enter_registered(
-                session, SYSTEM, self.now, data, registered_on=on, source=ContractSource.IMPORTED
+                session, SYSTEM, at or self.now, data, registered_on=on, source=ContractSource.IMPORTED
             )
 
     def draft(self, **changes: Any) -> int:

@@ -234,7 +234,7 @@ def test_a_chart_styles_nothing_inline_and_names_itself() -> None:
 def test_the_public_cannot_tell_single_amounts_from_day_to_day(
     as_: As, register: Register, asked: str, told: str
 ) -> None:
-    register.enter(DAY, deal_fen=777_123_00, deductions=[])
+    register.enter(DAY, dt.datetime(2024, 5, 6, tzinfo=dt.UTC), deal_fen=777_123_00, deductions=[])
     share = "/api/v1/statistics/gdp-share?year=2024"
     for who, day in (("visitor", told), ("official", asked)):
         client = as_(who)

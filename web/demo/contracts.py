@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 
 from market.clock import local_date, start_of_local_day
 from market.db import Session
@@ -59,22 +62,36 @@ def _input(item: DemoContract, cast: Cast, results: Mapping[str, int]) -> Contra
     )
 
 
-def enter_contracts(
+def enter_register(
     session: Session,
     cast: Cast,
     found: Sequence[DemoContract],
+    releases: Sequence[DemoGdp],
     results: Mapping[str, int],
     now: dt.datetime,
     tell: Callable[[int], None],
 ) -> None:
-    """Contracts in the order of their last known day, each with the steps it went through."""
+    """Contracts with the steps that each went through, and estimates of GDP that say that they are; the one
+    official figure comes with the market's own seed.
+
+    All in the order of their days, as the register takes them: its time only rises, and a figure as of a
+    past day is what was entered by then.
+    """
     official = cast.anyone(Role.OFFICIAL)
-    for number, item in enumerate(sorted(found, key=lambda one: (_last_day(one), one.key))):
-        if item.registered_on is None:
-            _under_way(session, official, item, _input(item, cast, results), now)
-        else:
-            _registered(session, official, item, _input(item, cast, results), now)
-        tell(number + 1)
+    steps: list[tuple[dt.datetime, Callable[[dt.datetime], None]]] = []
+    for item in releases:
+        if item.published_on <= local_date(now):
+            steps.append((_at(item.published_on, now), partial(_release, session, official, item)))
+    for number, one in enumerate(sorted(found, key=lambda one: (_last_day(one), one.key))):
+        data = _input(one, cast, results)
+        enter = _Contract(session, official, one, data, now, partial(tell, number + 1))
+        steps.append((_at(_last_day(one), now), enter.begin))
+        if one.registered_on is not None and one.amended_on is not None:
+            steps.append((_at(one.amended_on, now), enter.amend))
+        if one.registered_on is not None and one.ended_on is not None:
+            steps.append((_at(one.ended_on, now), enter.end))
+    for at, step in sorted(steps, key=lambda pair: pair[0]):
+        step(at)
 
 
 def _last_day(item: DemoContract) -> dt.date:
@@ -85,35 +102,54 @@ def _at(day: dt.date, now: dt.datetime) -> dt.datetime:
     return min(start_of_local_day(day) + NOON, now)
 
 
-def _registered(
-    session: Session, official: Actor, item: DemoContract, data: ContractInput, now: dt.datetime
-) -> None:
-    assert item.registered_on is not None
-    contract_id = deals.enter_registered(
-        session,
-        official,
-        _at(item.registered_on, now),
-        data,
-        registered_on=item.registered_on,
-        submitted_on=item.submitted_on,
-        accepted_on=item.accepted_on,
-        source=ContractSource.ENTERED,
-    )
-    if item.amended_on is not None:
+@dataclass
+class _Contract:
+    """One contract on its way through the register."""
+
+    session: Session
+    official: Actor
+    item: DemoContract
+    data: ContractInput
+    now: dt.datetime
+    tell: Callable[[], None]
+    id: int = 0
+
+    def begin(self, at: dt.datetime) -> None:
+        """Enter what was registered, or take what was not as far as it got."""
+        if self.item.registered_on is None:
+            _under_way(self.session, self.official, self.item, self.data, self.now)
+        else:
+            self.id = deals.enter_registered(
+                self.session,
+                self.official,
+                at,
+                self.data,
+                registered_on=self.item.registered_on,
+                submitted_on=self.item.submitted_on,
+                accepted_on=self.item.accepted_on,
+                source=ContractSource.ENTERED,
+            )
+        self.tell()
+
+    def amend(self, at: dt.datetime) -> None:
+        """The amendment, where there was one."""
+        item = self.item
         deals.step(
-            session,
-            official,
-            _at(item.amended_on, now),
-            contract_id,
+            self.session,
+            self.official,
+            at,
+            self.id,
             Step.AMEND,
             reason=item.reason,
             deal_fen=item.amended_deal_fen,
             technology_fen=item.amended_technology_fen,
             deductions=_deductions(item.amended_deductions),
         )
-    if item.ended_on is not None:
-        ending = Step.REVOKE if item.state is ContractState.REVOKED else Step.DEREGISTER
-        deals.step(session, official, _at(item.ended_on, now), contract_id, ending, reason=item.reason)
+
+    def end(self, at: dt.datetime) -> None:
+        """Its end, where it came to one."""
+        ending = Step.REVOKE if self.item.state is ContractState.REVOKED else Step.DEREGISTER
+        deals.step(self.session, self.official, at, self.id, ending, reason=self.item.reason)
 
 
 def _under_way(
@@ -125,13 +161,6 @@ def _under_way(
         deals.step(session, official, _at(day, now), contract_id, step, reason=item.reason)
 
 
-def enter_gdp(session: Session, cast: Cast, found: Iterable[DemoGdp], now: dt.datetime) -> None:
-    """Estimates that say that they are; the one official figure comes with the market's own seed."""
-    official = cast.anyone(Role.OFFICIAL)
-    for item in found:
-        if item.published_on > local_date(now):
-            continue
-        try:
-            statistics.add_gdp_release(session, official, now, GdpReleaseInput(**vars(item)))
-        except Duplicate:
-            continue
+def _release(session: Session, official: Actor, item: DemoGdp, at: dt.datetime) -> None:
+    with suppress(Duplicate):
+        statistics.add_gdp_release(session, official, at, GdpReleaseInput(**vars(item)))

@@ -57,9 +57,8 @@ def _load(parts: Parts, now: dt.datetime, tell: Tell) -> str:
         demands = listings.enter_demands(
             session, cast, content.demands, now, lambda n: tell(n, len(content.demands), "demands")
         )
-        contracts.enter_gdp(session, cast, content.gdp, now)
-        contracts.enter_contracts(
-            session, cast, content.contracts, results, now,
+        contracts.enter_register(
+            session, cast, content.contracts, content.gdp, results, now,
             lambda n: tell(n, len(content.contracts), "contracts"),
         )  # fmt: skip
         enquiries.enter_enquiries(session, cast, content.enquiries, results, demands, now)

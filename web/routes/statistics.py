@@ -10,7 +10,7 @@ import csv
 import datetime as dt
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,11 @@ from market.db import Session
 from market.deals.models import ContractKind
 from market.errors import NotFound
 from market.money import yuan
-from market.parties.models import OrganisationKind
 from market.permissions import Action, require
 from market.statistics import queries, rules, service, snapshots
 from market.statistics.inputs import GdpReleaseInput, SnapshotInput
 from market.statistics.models import Vintage
+from market.statistics.rules import Dimension, NatureGroup
 from market.taxonomy.queries import industry_names
 from matching.proposals import funnel
 from web import i18n
@@ -120,7 +120,7 @@ def show_figure(page: PageDep, session: ReadTx) -> Response:
     year = asked.year or queries.default_year(course, asked.as_of)
     by_year = {one.period.year: one for one in course}
     if asked.quarter == 4 and year in by_year:
-        figure = by_year[year]
+        figure = kept.whole(session, by_year[year])
     else:
         figure = queries.figure(session, counting, year, asked.quarter, as_of=asked.as_of)
     target = queries.plan_target(session)
@@ -141,7 +141,7 @@ def show_figure(page: PageDep, session: ReadTx) -> Response:
         breakdowns=breakdowns(session, page, figure, detail=detail),
         releases=queries.releases(session, counting.region_code),
         published=published,
-        empty=not any(one.contracts for one in course) and not figure.contracts,
+        empty=not any(one.contract_count for one in course) and not figure.contract_count,
         detail=detail,
         may_manage=page.actor.can(Action.STATISTICS_MANAGE),
         may_funnel=funnel.may_read(page.actor),
@@ -165,20 +165,10 @@ class CountedPage:
     csv_href: str
 
 
-_KEYS = {
-    "kind": queries.by_kind,
-    "month": queries.by_month,
-    "industry": queries.by_industry,
-    "seller": queries.by_seller_kind,
-}
-
-
-def _narrowed(page: Page, figure: queries.Figure) -> tuple[list[queries.Counted], dict[str, str]]:
-    wanted = {key: page.request.query_params[key] for key in _KEYS if page.request.query_params.get(key)}
-    values = {key: "" if value == "-" else value for key, value in wanted.items()}
-    return [
-        one for one in figure.contracts if all(_KEYS[key](one) == value for key, value in values.items())
-    ], wanted
+def _narrowed(page: Page) -> tuple[dict[Dimension, str], dict[str, str]]:
+    query = page.request.query_params
+    wanted = {key.value: query[key.value] for key in Dimension if query.get(key.value)}
+    return {Dimension(key): "" if value == "-" else value for key, value in wanted.items()}, wanted
 
 
 def _figure_asked(page: Page, session: Session) -> queries.Figure:
@@ -188,25 +178,26 @@ def _figure_asked(page: Page, session: Session) -> queries.Figure:
     if year is None:
         published = queries.releases(session, counting.region_code)
         year = max((one.year for one in published if one.quarter == asked.quarter), default=asked.as_of.year)
-    return queries.figure(session, counting, year, asked.quarter, as_of=asked.as_of)
+    return queries.figure(session, counting, year, asked.quarter, as_of=asked.as_of, dimensions=())
 
 
 @router.get("/statistics/contracts")
 def show_counted(page: PageDep, session: ReadTx) -> Response:
     """The contracts that a figure counts, each with a link to its record."""
     figure = _figure_asked(page, session)
-    found, wanted = _narrowed(page, figure)
+    cells, wanted = _narrowed(page)
     detail = page.actor.can(Action.STATISTICS_READ_DETAIL)
     number = page.request.query_params.get("page", "")
-    pages = max(1, -(-len(found) // PER_PAGE))
+    total, sum_fen = queries.total(session, figure, cells)
+    pages = max(1, -(-total // PER_PAGE))
     current = max(1, min(int(number), pages)) if re.fullmatch(r"[0-9]{1,6}", number) else 1
     context = CountedPage(
         figure=figure,
-        contracts=found[(current - 1) * PER_PAGE : current * PER_PAGE],
+        contracts=queries.contracts(session, figure, cells, limit=PER_PAGE, offset=(current - 1) * PER_PAGE),
         kinds={kind.value: kind for kind in ContractKind},
         filters=_filter_words(session, page, wanted),
-        total=len(found),
-        sum_fen=sum(one.fen for one in found) if detail else None,
+        total=total,
+        sum_fen=sum_fen if detail else None,
         current_page=current,
         pages=pages,
         detail=detail,
@@ -224,17 +215,10 @@ def _filter_words(session: Session, page: Page, wanted: dict[str, str]) -> list[
         elif key == "industry":
             names = industry_names(session, language)
             text = names.get(value, i18n.term("statistics.industry_not_stated", language))
-        elif key == "seller":
-            known = value in set(OrganisationKind)
-            text = (
-                i18n.label(OrganisationKind(value), language)
-                if known
-                else i18n.term("statistics.seller_no_member", language)
-            )
+        elif key == "seller" and value in set(NatureGroup):
+            text = i18n.label(NatureGroup(value), language)
         rest = {name: one for name, one in page.request.query_params.items() if name not in (key, "page")}
-        words.append(
-            (f"{i18n.term(f'statistics.by_{key}', language)}: {text}", url(page.request.url.path, **rest))
-        )
+        words.append((f"{i18n.label(Dimension(key), language)}: {text}", url(page.request.url.path, **rest)))
     return words
 
 
@@ -249,12 +233,16 @@ def download_counted(page: PageDep, session: ReadTx) -> Response:
     """The contracts inside a figure as a table for a spreadsheet; amounts in yuan."""
     require(page.actor, Action.STATISTICS_READ_DETAIL)
     figure = _figure_asked(page, session)
-    found, _ = _narrowed(page, figure)
+    cells, _ = _narrowed(page)
     language = page.language
     head = [i18n.term(f"csv.{name}", language) for name in _CSV]
     kinds = {kind.value: i18n.label(kind, language) for kind in ContractKind}
 
     def lines() -> Iterator[str]:
+        with page.parts.db.read() as reading:
+            yield from _table(queries.all_contracts(reading, figure, cells))
+
+    def _table(found: Iterable[queries.Counted]) -> Iterator[str]:
         # The mark tells spreadsheets that the file is UTF-8.
         yield "\ufeff"
         yield csv_line(head)

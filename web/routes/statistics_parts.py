@@ -11,8 +11,8 @@ from markupsafe import Markup
 from market.db import Session
 from market.deals.models import ContractKind
 from market.money import FEN_PER_YI, FEN_PER_YUAN
-from market.parties.models import OrganisationKind
 from market.statistics import queries
+from market.statistics.rules import Dimension, NatureGroup
 from market.taxonomy.queries import industry_names
 from web import charts, i18n
 from web.render import Page, url
@@ -69,9 +69,7 @@ def share_chart(course: list[queries.Figure], target: Any, language: str) -> Mar
 
 def _cells_by_year(course: list[queries.Figure], *, detail: bool) -> dict[int, dict[str, queries.Cell]]:
     return {
-        one.period.year: {
-            cell.key: cell for cell in queries.breakdown(one.contracts, queries.by_kind, detail=detail)
-        }
+        one.period.year: {cell.key: cell for cell in queries.breakdown(one, Dimension.KIND, detail=detail)}
         for one in course
     }
 
@@ -120,26 +118,29 @@ def breakdowns(session: Session, page: Page, figure: queries.Figure, *, detail: 
     language = page.language
     industries = industry_names(session, language)
     kinds = {kind.value: i18n.label(kind, language) for kind in ContractKind}
-    sellers = {kind.value: i18n.label(kind, language) for kind in OrganisationKind}
-    sellers[""] = i18n.term("statistics.seller_no_member", language)
+    sellers = {group.value: i18n.label(group, language) for group in NatureGroup}
     industries[""] = i18n.term("statistics.industry_not_stated", language)
     months = [f"{number:02d}" for number in range(1, figure.period.quarter * 3 + 1)]
     found = []
-    for key, by, names in (
-        ("kind", queries.by_kind, kinds),
-        ("month", queries.by_month, {month: f"{figure.period.year}-{month}" for month in months}),
-        ("industry", queries.by_industry, industries),
-        ("seller", queries.by_seller_kind, sellers),
+    for key, names in (
+        (Dimension.KIND, kinds),
+        (Dimension.MONTH, {month: f"{figure.period.year}-{month}" for month in months}),
+        (Dimension.INDUSTRY, industries),
+        (Dimension.SELLER, sellers),
     ):
-        cells = queries.breakdown(
-            figure.contracts, by, detail=detail, order=months if key == "month" else None
-        )
+        order = months if key is Dimension.MONTH else None
+        cells = queries.breakdown(figure, key, detail=detail, order=order)
         rows = [
-            Row(names.get(cell.key, cell.key), cell.count, cell.fen, drill(figure, **{key: cell.key or "-"}))
+            Row(
+                names.get(cell.key, cell.key),
+                cell.count,
+                cell.fen,
+                drill(figure, **{key.value: cell.key or "-"}),
+            )
             for cell in cells
         ]
-        title = i18n.term(f"statistics.by_{key}", language)
-        found.append(Breakdown(key, title, rows, any(cell.fen is None for cell in cells)))
+        title = i18n.label(key, language)
+        found.append(Breakdown(key.value, title, rows, any(cell.fen is None for cell in cells)))
     return found
 
 

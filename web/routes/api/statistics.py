@@ -14,7 +14,7 @@ from market.errors import Invalid
 from market.permissions import Action, Actor
 from market.statistics import queries, rules, service, snapshots
 from market.statistics.inputs import GdpReleaseInput, SnapshotInput
-from market.statistics.models import AmountMeasure, Side, Vintage
+from market.statistics.models import AmendmentRule, AmountMeasure, DatedBy, Side, Vintage
 from web.deps import CurrentActor, Now, PagingDep, ReadTx, RowId, Tx
 from web.routes.api import Listed, problems
 
@@ -55,7 +55,9 @@ class CaliberOut(BaseModel):
     measure: AmountMeasure
     side: Side
     region_code: str
-    states: list[str] = Field(description="Contract states that count, by day of registration.")
+    states: list[str] = Field(description="Contract states that count.")
+    dated_by: DatedBy = Field(description="Which day puts a contract into a period.")
+    amendments: AmendmentRule = Field(description="Whether a change counts in its own period or restates.")
     is_default: bool
     valid_from: dt.date
     valid_to: dt.date | None
@@ -94,6 +96,9 @@ class GdpShare(BaseModel):
     year: int
     quarter: int
     as_of: dt.date
+    known_at: dt.datetime = Field(
+        description="What was registered and published by this moment of the register's time is counted."
+    )
     numerator_fen: int
     denominator_fen: int | None = Field(description="Null where no GDP is published for the period.")
     share_percent: str | None = Field(
@@ -194,7 +199,7 @@ def _figure(
             (one.year for one in published if one.quarter == quarter and one.published_on <= day),
             default=day.year,
         )
-    return queries.figure(session, counting, year, quarter, as_of=day)
+    return queries.figure(session, counting, year, quarter, as_of=day, dimensions=())
 
 
 @router.get("/gdp-share", response_model=GdpShare, responses=problems(404))
@@ -219,6 +224,7 @@ def gdp_share(
         year=period.year,
         quarter=period.quarter,
         as_of=figure.as_of,
+        known_at=figure.known_at,
         numerator_fen=figure.numerator_fen,
         denominator_fen=release.value_fen if release else None,
         share_percent=None if figure.percent is None else str(figure.percent),
@@ -245,7 +251,7 @@ def counted_contracts(
     """The contracts inside a figure, by day of registration. The public gets them without amounts."""
     figure = _figure(session, actor, now, caliber, year, quarter, as_of)
     detail = actor.can(Action.STATISTICS_READ_DETAIL)
-    shown = figure.contracts[paging.offset : paging.offset + paging.per_page]
+    shown = queries.contracts(session, figure, limit=paging.per_page, offset=paging.offset)
     return CountedList(
         items=[
             CountedOut(
