@@ -281,7 +281,10 @@ class TestPublicPages:
         assert len(seen) <= 4
         with statements(database) as seen:
             visitor.get("/results/1")
-        assert len(seen) <= 8
+        assert len(seen) <= 10, "partners are looked for, with what was learned and judged"
+        with statements(database) as seen:
+            visitor.get("/results/1")
+        assert len(seen) <= 5, "partners are kept"
         with statements(database) as seen:
             officer.get("/my/listings")
         assert len(seen) <= 6
