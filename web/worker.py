@@ -5,7 +5,7 @@ from __future__ import annotations
 from market.demands import service as demands
 from market.listings import service as listings
 from market.payments import settling
-from market.pricing import notices
+from market.pricing import licences, notices, priority, trials
 from market.work import Handler
 from matching.indexer import Indexer
 from web import (
@@ -42,8 +42,8 @@ def handlers(parts: Parts) -> dict[str, Handler]:
 
 
 def housekeeping(parts: Parts) -> None:
-    """Deadlines of listings and of price notices: hide or mark what expired, remind owners of what will. In a
-    demo, keep lots open."""
+    """Deadlines of listings, price notices, priority rights, trials and open licences: hide or mark what expired,
+    remind owners of what will. In a demo, keep lots open."""
     if parts.settings.demo:
         renew.keep_fresh(parts)
     now = parts.clock.now()
@@ -56,7 +56,7 @@ def housekeeping(parts: Parts) -> None:
         while after is not None:
             with parts.db.write() as session:
                 _, after = service.remind_expiring(session, now, after)
-    for days in (notices,):
+    for days in (notices, priority, trials, licences):
         more = True
         while more:
             with parts.db.write() as session:

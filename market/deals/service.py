@@ -174,6 +174,35 @@ def draft_from_enquiry(session: Session, actor: Actor, now: dt.datetime, enquiry
     )
 
 
+def draft_from_trial(
+    session: Session,
+    actor: Actor,
+    now: dt.datetime,
+    *,
+    title: str,
+    result_id: int,
+    seller_id: int,
+    buyer_id: int,
+    deal_fen: int,
+    mode: str,
+) -> int:
+    """A draft contract at the terms agreed before a trial (先用后付); returns its id. That it is made once is
+    the trial's own state. Raises NotAllowed unless the actor writes for a party."""
+    recording.require_party(actor, Action.CONTRACT_CREATE, seller_id, buyer_id)
+    return _draft(
+        session,
+        actor,
+        now,
+        title=title,
+        result_id=result_id,
+        seller_id=seller_id,
+        buyer_id=buyer_id,
+        deal_fen=deal_fen,
+        source=ContractSource.TRIAL,
+        modes=[mode],
+    )
+
+
 def step(
     session: Session,
     actor: Actor,
@@ -416,11 +445,11 @@ def _draft(
     source: ContractSource,
     lot_id: int | None = None,
     enquiry_id: int | None = None,
+    modes: Sequence[str] = (),
 ) -> int:
     seller, buyer = recording.organisation(session, seller_id), recording.organisation(session, buyer_id)
     if seller is None or buyer is None:
         raise NotFound
-    modes: list[str] = []
     industry: str | None = None
     if result_id is not None:
         r = t(Result).c
@@ -428,7 +457,7 @@ def _draft(
         if row is None:
             result_id = None
         else:
-            modes, industry = list(row.modes), row.industry_code
+            modes, industry = modes or list(row.modes), row.industry_code
     kind, subkind = rules.suggest_kind(modes)
     contract = Contract(
         local_number=recording.next_number(session, local_date(now).year),
@@ -460,6 +489,7 @@ __all__ = [
     "create_contract",
     "draft_from_enquiry",
     "draft_from_lot",
+    "draft_from_trial",
     "edit_contract",
     "enter_registered",
     "step",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from market.errors import Invalid
 from market.inputs import Input, Line, PatentNo, Text, TypedAmount
@@ -90,6 +91,44 @@ class AnswerInput(Input):
 
     answered_on: Day
     note: Annotated[Line, Field(max_length=500)] = ""
+
+
+def _parse_percent(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        ppm = Decimal(value.strip().rstrip("%％").strip()) * 10_000
+    except InvalidOperation:
+        raise Invalid("percent") from None
+    if not ppm.is_finite() or ppm != ppm.to_integral_value():
+        raise Invalid("percent")
+    return int(ppm)
+
+
+Share = Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(_parse_percent)]
+"""A share that people type in percent, or programs give in millionths; nothing is a share too."""
+
+
+class SharerInput(Input):
+    """Somebody who gets a part of the award, by weight among those of the same part."""
+
+    name: Annotated[Line, Field(min_length=1, max_length=80)]
+    part: Literal["main", "transfer", "award"]
+    weight: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+
+
+class SplitInput(Input):
+    """How the income of a transfer is to be shared out."""
+
+    receipt_id: Key | None = None
+    received_on: Day
+    income_fen: Annotated[TypedAmount, Field(gt=0)]
+    costs_fen: TypedAmount = 0
+    taxes_fen: TypedAmount = 0
+    award_ppm: Share
+    main_ppm: Share
+    transfer_ppm: Share
+    people: Annotated[list[SharerInput], Field(max_length=60)] = []
 
 
 class TrialInput(Input):

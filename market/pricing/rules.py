@@ -9,11 +9,12 @@
              withdraw: draft | running | objected | expired ──► withdrawn
 
     right    waiting ──waive──► waived | ──exercise──► exercised | ──fall_silent──► silent
+             silent ──waive | exercise──► the same, where the answer came in time and was entered late
 
     trial    applied ──agree──► agreed ──begin──► in_trial ──convert──► converted
                 │                 │                  ├──end──► ended
                 └──refuse──► refused                 └──lapse──► lapsed
-             agreed ──end──► ended
+             agreed ──end──► ended | ──lapse──► lapsed
 
     licence  draft ──declare──► declared ──withdraw──► withdrawn
                └──withdraw──► withdrawn  └──lapse──► lapsed
@@ -102,6 +103,7 @@ TRIAL_STEPS: dict[tuple[TrialState, TrialStep], TrialState] = {
     (_T.AGREED, TrialStep.END): _T.ENDED,
     (_T.IN_TRIAL, TrialStep.CONVERT): _T.CONVERTED,
     (_T.IN_TRIAL, TrialStep.END): _T.ENDED,
+    (_T.AGREED, TrialStep.LAPSE): _T.LAPSED,
     (_T.IN_TRIAL, TrialStep.LAPSE): _T.LAPSED,
 }
 
@@ -113,12 +115,15 @@ LICENCE_STEPS: dict[tuple[LicenceState, LicenceStep], LicenceState] = {
     (_L.DECLARED, LicenceStep.LAPSE): _L.LAPSED,
 }
 
-PRIORITY_STEPS: dict[PriorityStep, PriorityAnswer] = {
-    PriorityStep.WAIVE: _P.WAIVED,
-    PriorityStep.EXERCISE: _P.EXERCISED,
-    PriorityStep.FALL_SILENT: _P.SILENT,
+PRIORITY_STEPS: dict[tuple[PriorityAnswer, PriorityStep], PriorityAnswer] = {
+    (_P.WAITING, PriorityStep.WAIVE): _P.WAIVED,
+    (_P.WAITING, PriorityStep.EXERCISE): _P.EXERCISED,
+    (_P.WAITING, PriorityStep.FALL_SILENT): _P.SILENT,
+    (_P.SILENT, PriorityStep.WAIVE): _P.WAIVED,
+    (_P.SILENT, PriorityStep.EXERCISE): _P.EXERCISED,
 }
-"""Where a waiting right goes; an answered one goes nowhere."""
+"""Where a right goes; an answered one goes nowhere. The day of an answer must be within the time given, so a
+silent right can only be mended by an answer that was entered late."""
 
 REASONED = frozenset({NoticeStep.WITHDRAW, TrialStep.REFUSE, TrialStep.END, LicenceStep.WITHDRAW})
 """Steps that must say why."""
@@ -151,9 +156,10 @@ def after_licence(state: LicenceState, step: LicenceStep) -> LicenceState:
 
 def after_priority(answer: PriorityAnswer, step: PriorityStep) -> PriorityAnswer:
     """Where a step leads a priority right. Raises WrongState."""
-    if answer is not _P.WAITING or step not in PRIORITY_STEPS:
+    after = PRIORITY_STEPS.get((answer, step))
+    if after is None:
         raise WrongState(state=answer.value, action=step.value)
-    return PRIORITY_STEPS[step]
+    return after
 
 
 def notice_ends(unit_from: dt.date, market_from: dt.date, limit: int, unit: str) -> Deadline:
