@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from market.money import FEN_PER_WAN
 from matching.documents import Document, Key
@@ -141,8 +141,7 @@ def circle_counts(regions: Mapping[str, int], home: str) -> dict[Circle, int]:
     return counts
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One entry found. `score` orders within one answer and means nothing between two."""
 
     key: Key

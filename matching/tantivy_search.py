@@ -37,6 +37,8 @@ NEEDED = 2
 _CODE_SCORE = 1000.0
 _LONGEST_TIE = 5000
 """Entries of equal score that are put in order by key; beyond that the engine's own order has to do."""
+_SPARE_HITS = 10
+"""Entries fetched beyond a page: most ties end within them."""
 _UNITS = ("title_units", "text_units", "owner_units", "inventor_units")
 _NUMBERS = frozenset({Facet.TRL, Facet.YEAR})
 
@@ -101,7 +103,8 @@ class Question:
             return Query.boolean_query(lone, needed) if lone else None
         frequency = {term: count for term in terms if (count := self._searcher.doc_freq("body", term))}
         parts = [(Occur.Should, name) for term in terms if term.isascii() and (name := self._name(term))]
-        found = telling(frequency, self._searcher.num_docs)
+        documents = self._searcher.num_docs  # counted anew whenever it is asked for
+        found = telling(frequency, documents)
         parts += [(Occur.Should, holds("body", term, "freq")) for term in found]
         if len(parts) < needed:
             return None
@@ -109,7 +112,7 @@ class Question:
             parts += [
                 (Occur.Should, Query.const_score_query(holds("body", term), 0.0))
                 for term in found
-                if is_rare(frequency[term], self._searcher.num_docs)
+                if is_rare(frequency[term], documents)
             ]
         query = Query.boolean_query(parts, needed)
         if reading.others:
@@ -259,23 +262,17 @@ def _by_relevance(searcher: tantivy.Searcher, query: Query, offset: int, limit: 
     """Best first. Equal scores are ordered by key, which the engine by itself does not promise: so those that
     tie with the page's last are all fetched before they are put in order."""
     wanted = offset + limit
-    fetched = wanted + 1
+    fetched = wanted + _SPARE_HITS
     while True:
-        answer = searcher.search(query, max(fetched, 1), True)
+        answer = searcher.search(query, fetched, True)
         found = answer.hits  # copied whenever it is asked for
-        if (
-            len(found) < fetched
-            or not wanted
-            or fetched > _LONGEST_TIE
-            or found[-1][0] < found[wanted - 1][0]
-        ):
+        whole = len(found) < fetched or not wanted or found[-1][0] < found[wanted - 1][0]
+        if whole or fetched > _LONGEST_TIE:
             break
         fetched = fetched * 2 + 50
     numbers = searcher.fast_field_values("number", [address for _, address in found])
-    scored = [(-score, int(number or 0)) for (score, _), number in zip(found, numbers, strict=True)]
-    if len({score for score, _ in scored}) < len(scored):
-        scored.sort()
-    return [Hit(key_of(number), -score) for score, number in scored[offset:wanted]], total_of(answer)
+    ordered = sorted([(-score, int(number or 0)) for (score, _), number in zip(found, numbers, strict=True)])
+    return [Hit(key_of(number), -score) for score, number in ordered[offset:wanted]], total_of(answer)
 
 
 def facet_counts(
