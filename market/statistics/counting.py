@@ -211,10 +211,21 @@ def _key(counting: CaliberRow, dimension: Dimension) -> sa.ColumnElement[Any]:
     return sa.case((seller, _m.buyer_region), else_=_m.seller_region)
 
 
-def _shown(dimension: Dimension, key: Any) -> str:
+def _group(counting: CaliberRow, dimension: Dimension) -> sa.ColumnElement[Any]:
+    """What a dimension is grouped by, folded in the database."""
+    key, fold = _key(counting, dimension), rules.FOLDS.get(dimension)
+    if fold is None:
+        return key
+    groups = [
+        (sa.func.substr(key, 1, len(prefix)) == prefix, group.value) for prefix, group in fold if prefix
+    ]
+    return sa.case(*groups, else_=fold[-1][1].value)
+
+
+def _shown(counting: CaliberRow, dimension: Dimension, key: Any) -> str:
     if dimension is Dimension.MONTH:
         return f"{int(key):02d}"
-    fold = rules.FOLDS.get(dimension)
+    fold = None if _counts_lines(counting) else rules.FOLDS.get(dimension)
     return str(key) if fold is None else rules.folded(str(key), fold)
 
 
@@ -230,7 +241,7 @@ def summed(
     rows = session.execute(summed_statement(scope, dimensions))
     apart: dict[str, dict[str, list[int]]] = {"": {}, **{dimension.value: {} for dimension in dimensions}}
     for name, key, count, touched, fen in rows:
-        shown = _shown(Dimension(name), key) if name else ""
+        shown = _shown(scope.counting, Dimension(name), key) if name else ""
         cell = apart[name].setdefault(shown, [0, 0, 0])
         for place, value in enumerate((count, touched, fen)):
             cell[place] += int(value or 0)
@@ -248,50 +259,76 @@ def summed_statement(
     """Rows (dimension, key, contracts, touched, fen); the empty dimension is the whole."""
     counting = scope.counting
     by_lines = _counts_lines(counting)
-    columns = [_m.contracts, _AMOUNT[counting.measure].label("fen")]
-    if by_lines:
-        columns.append(_m.contract_id)
+    keys = [_group(counting, one) if by_lines else _key(counting, one) for one in dimensions]
     base = (
-        sa.select(*columns, *(_key(counting, one).label(f"by_{one.value}") for one in dimensions))
+        sa.select(
+            *([_m.contract_id] if by_lines else []),
+            _m.contracts,
+            _AMOUNT[counting.measure].label("fen"),
+            *(key.label(f"by_{one.value}") for key, one in zip(keys, dimensions, strict=True)),
+        )
         .where(*_where(scope))
         .cte("counted")
         .prefix_with("MATERIALIZED")
     )
-    b, sign = base.c, _sign(counting)
-    touched: sa.ColumnElement[Any] = sa.func.sum(b.contracts * sign)
-    if by_lines:
-        touched = _touched(b.contracts, b.fen, b.contract_id)
-    count = touched if counting.measure is AmountMeasure.RECEIVED else sa.func.sum(b.contracts * sign)
-    sums = [sa.cast(one, sa.BigInteger) for one in (count, touched, sa.func.sum(b.fen * sign))]
-    parts = [sa.select(sa.literal("").label("dimension"), sa.literal("").label("key"), *sums)]
+    parts = [_cells(scope, base, [], sa.literal(""), sa.literal(""))]
     for one in dimensions:
-        key = b[f"by_{one.value}"]
-        parts.append(sa.select(sa.literal(one.value), sa.cast(key, sa.String), *sums).group_by(key))
+        key = base.c[f"by_{one.value}"]
+        parts.append(_cells(scope, base, [key], sa.literal(one.value), sa.cast(key, sa.String)))
     return sa.union_all(*parts)
 
 
-def _touched(number: Any, fen: Any, contract_id: Any) -> sa.ColumnElement[int]:
-    return sa.func.count(sa.distinct(sa.case((sa.or_(fen != 0, number != 0), contract_id))))
+def _cells(
+    scope: Scope, base: sa.FromClause, keys: list[sa.ColumnElement[Any]], *shown: sa.ColumnElement[Any]
+) -> sa.Select[Any]:
+    """What is shown, contracts, touched and fen of each combination of keys."""
+    counting, sign = scope.counting, _sign(scope.counting)
+    if not _counts_lines(counting):
+        number = sa.cast(sa.func.sum(base.c.contracts * sign), sa.BigInteger)
+        fen = sa.cast(sa.func.sum(base.c.fen * sign), sa.BigInteger)
+        return sa.select(*shown, number, number, fen).select_from(base).group_by(*keys)
+    # A contract may have several rows in a cell, which may come to nothing.
+    more, amount = sa.func.sum(base.c.contracts), sa.func.sum(base.c.fen)
+    each = (
+        sa.select(
+            *(one.label(f"shown{place}") for place, one in enumerate(shown)),
+            more.label("more"),
+            amount.label("fen"),
+        )
+        .select_from(base)
+        .group_by(*keys, base.c.contract_id)
+        .having(sa.or_(more != 0, amount != 0))
+        .subquery()
+    )
+    names = [each.c[f"shown{place}"] for place in range(len(shown))]
+    touched: sa.ColumnElement[Any] = sa.func.count()
+    in_all: sa.ColumnElement[Any] = sa.cast(sa.func.sum(each.c.more * sign), sa.BigInteger)
+    if counting.measure is AmountMeasure.RECEIVED:
+        in_all = touched
+    return sa.select(
+        *names, in_all, touched, sa.cast(sa.func.sum(each.c.fen * sign), sa.BigInteger)
+    ).group_by(*names)
 
 
 def by_year_and_kind(session: Session, scope: Scope) -> dict[int, dict[str, Cell]]:
     """The cells by kind of each year between the scope's days."""
-    counting, sign = scope.counting, _sign(scope.counting)
-    year = sa.extract("year", _day(counting))
-    amount = sa.func.sum(_AMOUNT[counting.measure] * sign)
-    number: sa.ColumnElement[Any] = sa.func.sum(_m.contracts * sign)
-    touched = number
-    if _counts_lines(counting):
-        touched = _touched(_m.contracts, _AMOUNT[counting.measure], _m.contract_id)
-    if counting.measure is AmountMeasure.RECEIVED:
-        number = touched
-    rows = session.execute(
-        sa.select(year, _m.kind, number, touched, amount).where(*_where(scope)).group_by(year, _m.kind)
+    counting = scope.counting
+    base = (
+        sa.select(
+            _m.contract_id,
+            _m.contracts,
+            _AMOUNT[counting.measure].label("fen"),
+            sa.extract("year", _day(counting)).label("year"),
+            _m.kind,
+        )
+        .where(*_where(scope))
+        .subquery()
     )
+    keys: list[sa.ColumnElement[Any]] = [base.c.year, base.c.kind]
     found: dict[int, dict[str, Cell]] = {}
-    for which, kind, count, seen, fen in rows:
+    for year, kind, count, touched, fen in session.execute(_cells(scope, base, keys, *keys)):
         if count or fen:
-            found.setdefault(int(which), {})[kind] = Cell(kind, int(count), int(fen), int(seen))
+            found.setdefault(int(year), {})[kind] = Cell(kind, int(count), int(fen), int(touched))
     return found
 
 
@@ -324,17 +361,9 @@ class Counted:
 def _narrowed(scope: Scope, cells: Mapping[Dimension, str]) -> list[sa.ColumnElement[bool]]:
     found = _where(scope)
     for dimension, wanted in cells.items():
-        key = _key(scope.counting, dimension)
-        fold = rules.FOLDS.get(dimension)
+        key = _group(scope.counting, dimension)
         if dimension is Dimension.MONTH:
             found.append(key == (int(wanted) if wanted.isascii() and wanted.isdigit() else 0))
-        elif fold is not None:
-            groups = [
-                (sa.func.substr(key, 1, len(prefix)) == prefix, group.value)
-                for prefix, group in fold
-                if prefix
-            ]
-            found.append(sa.case(*groups, else_=fold[-1][1].value) == wanted)
         else:
             found.append(key == wanted)
     return found
