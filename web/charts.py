@@ -193,3 +193,57 @@ def stacked(
         },
     }
     return render(spec, title)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value of a year on a path, with its words."""
+
+    year: int
+    value: Decimal
+    words: str
+
+
+def path(
+    line: Sequence[Mark], marks: Sequence[Mark], *, years: Sequence[int], title: str, axis: str
+) -> Markup:
+    """A dashed line through its corners (none where there is one corner alone) and values as points."""
+
+    def drawn(found: Sequence[Mark]) -> dict[str, Any]:
+        return {"values": [{"x": str(one.year), "y": float(one.value), "words": one.words} for one in found]}
+
+    x = {
+        "field": "x",
+        "type": "ordinal",
+        "title": None,
+        "axis": {"labelAngle": 0},
+        "scale": {"domain": [str(year) for year in years]},
+    }
+    y = {
+        "field": "y",
+        "type": "quantitative",
+        "title": axis,
+        "axis": {"tickCount": 5},
+        "scale": {"zero": False, "nice": True},
+    }
+    words = {"x": x, "y": y, "text": {"field": "words", "type": "nominal"}}
+    layers = [
+        {
+            "data": drawn(line),
+            "mark": {"type": "line", "color": "var(--sun)", "strokeDash": [6, 4], "strokeWidth": 2},
+            "encoding": {"x": x, "y": y},
+        },
+        {
+            "data": drawn(line),
+            "mark": {"type": "point", "color": "var(--sun)", "filled": True, "size": 40},
+            "encoding": {"x": x, "y": y},
+        },
+        {"data": drawn(line), "mark": {"type": "text", "dy": 14, "fill": "var(--sun)"}, "encoding": words},
+        {
+            "data": drawn(marks),
+            "mark": {"type": "line", "color": "var(--sea)", "point": {"filled": True, "size": 60}},
+            "encoding": {"x": x, "y": y},
+        },
+        {"data": drawn(marks), "mark": {"type": "text", "dy": -12}, "encoding": words},
+    ]
+    return render({"width": WIDTH, "height": HEIGHT, "layer": layers}, title)

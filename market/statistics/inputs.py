@@ -1,8 +1,9 @@
-"""What officials enter: GDP releases and which figure to publish."""
+"""What officials enter: GDP releases, values of the plan's indicators, which figure to publish."""
 
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field
@@ -34,3 +35,12 @@ class SnapshotInput(Input):
     caliber: Annotated[str, Field(pattern=r"^[A-Z][0-9A-Z]{0,7}$", examples=["C4"])]
     year: Year
     quarter: Quarter = 4
+
+
+class PlanValueInput(Input):
+    """What an indicator of the plan reached in a year."""
+
+    indicator: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", examples=["rd_expenditure"])]
+    year: Year
+    value: Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=4, examples=["31.5"])]
+    source: Annotated[Line, Field(min_length=4, max_length=300)]

@@ -1,4 +1,4 @@
-"""The calibers, the plan's target and the one GDP figure that are known at the start.
+"""The calibers, the plan's fifteen targets and the one GDP figure that are known at the start.
 
 Nothing is invented: a year without a published GDP has no denominator until an official enters one.
 """
@@ -25,6 +25,7 @@ def seed_statistics(session: Session, now: dt.datetime) -> None:
     ]
     upsert(session, t(Caliber), calibers, key=["code", "version"])
     upsert(session, t(PlanTarget), data["plan_targets"], key=["indicator", "year"])
+    _complete(session, data["plan_targets"])
     # A market that begins takes over what was published before it; what a later version of the market
     # brings is known from when it came, so that no earlier answer changes.
     begins = session.scalar(sa.select(sa.func.count()).select_from(t(GdpRelease))) == 0
@@ -36,6 +37,20 @@ def seed_statistics(session: Session, now: dt.datetime) -> None:
     upsert(
         session, t(GdpRelease), releases, key=["region_code", "year", "quarter", "vintage", "published_on"]
     )
+
+
+def _complete(session: Session, targets: list[dict[str, Any]]) -> None:
+    """Give a target that was stored before the whole table was its row of the table; value and year stay."""
+    c = t(PlanTarget).c
+    for row in targets:
+        rest = {
+            name: value for name, value in row.items() if name not in ("indicator", "year", "value", "unit")
+        }
+        session.execute(
+            sa.update(t(PlanTarget))
+            .where(c.indicator == row["indicator"], c.year == row["year"], c.position == 0)
+            .values(**rest)
+        )
 
 
 def _dated(row: dict[str, Any], *names: str) -> dict[str, Any]:

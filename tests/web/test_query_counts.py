@@ -60,6 +60,8 @@ PAGES: list[tuple[str, Role | None, int]] = [
     ("/organisations/{organisation}", None, 9),
     ("/notices", None, 4),
     ("/statistics", None, 14),
+    ("/statistics/plan", None, 4),
+    ("/statistics/plan/rd_expenditure", None, 4),
     ("/sign-in", None, 2),
     ("/workbench", Role.STAFF, 18),
     ("/workbench", Role.BROKER, 14),
