@@ -9,21 +9,23 @@ from starlette.responses import Response
 
 from market.clock import local_date
 from market.deals import evidence, policies, price, queries, receipts, rules
+from market.deals.deadlines import CLOCKED
 from market.deals.evidence import Proof, Wanted
-from market.deals.models import ContractState, EvidenceKind
+from market.deals.models import ContractKind, ContractState, ContractSubkind, EvidenceKind
 from market.deals.policies import Policy
-from market.deals.queries import ContractDetail
+from market.deals.queries import Change, ContractDetail
 from market.deals.receipts import Ledger
 from market.deals.recording import reaches
 from market.deals.rules import Step
 from market.permissions import Action
+from market.scrutiny import objections, opinions
+from market.scrutiny.models import ObjectionState, Verdict
+from market.scrutiny.objections import ObjectionView
+from market.scrutiny.opinions import OpinionView
 from market.taxonomy.queries import region_names
 from web import countries
 from web.forms import Form
 from web.render import Page
-
-CLOCKED = (ContractState.ACCEPTED, ContractState.EXPERT_REVIEW)
-"""States in which the registrar's clock runs."""
 
 
 def percent(ppm: int | None) -> str | None:
@@ -46,6 +48,20 @@ class DetailPage:
     region: dict[str, str]
     reasoned: frozenset[Step]
     missing: frozenset[str]
+    changes: list[Change]
+    typed: list[tuple[str, str]]
+    opinions: list[OpinionView]
+    may_opine: bool
+    opinion_form: Form
+    verdicts: list[Verdict]
+    kinds: list[ContractKind]
+    subkinds: dict[ContractKind, tuple[ContractSubkind, ...]]
+    objections: list[ObjectionView]
+    may_object: bool
+    may_decide: bool
+    objection_form: Form
+    decision_form: Form
+    own_organisations: list[tuple[int, str]]
     ledger: Ledger | None
     may_receive: bool
     receipt_form: Form
@@ -62,6 +78,27 @@ class DetailPage:
     foreign_amount: str
 
 
+def _typed(form: Form, steps: list[Step]) -> list[tuple[str, str]]:
+    """What was typed into the form of a step that can no longer be taken, so that it can be read and copied."""
+    if form.value("step") in {step.value for step in steps}:
+        return []
+    return [
+        (name.split(".")[-1], value)
+        for name, values in form.entered.items()
+        for value in values
+        if value and name not in ("step", "version")
+    ]
+
+
+def _answer(form: Form | None, against: list[ObjectionView]) -> list[tuple[str, str]]:
+    """The answer typed to an objection that is not open any more."""
+    if form is None or any(
+        one.id == form.number("objection_id") and one.state is ObjectionState.OPEN for one in against
+    ):
+        return []
+    return [("answer", form.value("answer"))]
+
+
 def detail(
     page: Page,
     contract_id: int,
@@ -70,8 +107,15 @@ def detail(
     receipt: Form | None = None,
     reversal: Form | None = None,
     file: Form | None = None,
+    opinion: Form | None = None,
+    objection: Form | None = None,
+    decision: Form | None = None,
+    since: int | None = None,
 ) -> Response:
-    """The page of one contract, with what was typed where a form on it was refused."""
+    """The page of one contract, with what was typed where a form on it was refused.
+
+    `since` is the version that somebody had read whose form came too late: what happened since is told.
+    """
     today = local_date(page.now)
     with page.parts.db.read() as session:
         found = queries.contract(session, page.actor, contract_id)
@@ -83,10 +127,15 @@ def detail(
         if found.decide_by is not None and found.state in CLOCKED:
             left = rules.working_days_left(today, found.decide_by)
         places = region_names(session, {found.seller_region, found.buyer_region}, page.language)
-        ledger, proofs = None, []
+        ledger, proofs, told = None, [], []
+        changes = [] if since is None else queries.changes_since(session, page.actor, contract_id, since)
+        against = objections.of_contract(session, page.actor, contract_id, detail=found.detail)
         if found.detail:
+            told = opinions.opinions(session, page.actor, contract_id)
             ledger = receipts.ledger(session, contract_id, price.instalments_of(found.instalments), today)
             proofs = evidence.proofs(session, page.actor, contract_id)
+    registers = page.actor.can(Action.CONTRACT_REGISTER)
+    steps = queries.steps_for(page.actor, found)
     writes = found.detail and reaches(page.actor, Action.CONTRACT_EDIT, found.seller_id, found.buyer_id)
     missing = (
         rules.missing_to_submit(
@@ -101,7 +150,7 @@ def detail(
     )
     context = DetailPage(
         contract=found,
-        steps=queries.steps_for(page.actor, found),
+        steps=steps,
         may_edit=queries.may_edit(page.actor, found),
         step_form=step or Form(),
         policy=policy,
@@ -115,6 +164,20 @@ def detail(
         region=places,
         reasoned=rules.REASONED,
         missing=frozenset(name for name, _, _ in missing),
+        changes=changes,
+        typed=_typed(step, steps) if step is not None and since is not None else _answer(decision, against),
+        opinions=told,
+        may_opine=registers and found.state is ContractState.EXPERT_REVIEW,
+        opinion_form=opinion or Form(),
+        verdicts=list(Verdict),
+        kinds=list(ContractKind),
+        subkinds=rules.SUBKINDS,
+        objections=against,
+        may_object=found.state is ContractState.REGISTERED,
+        may_decide=registers,
+        objection_form=objection or Form(),
+        decision_form=decision or Form(),
+        own_organisations=sorted({(m.organisation_id, m.organisation_name) for m in page.actor.memberships}),
         ledger=ledger,
         may_receive=writes and found.state in receipts.OPEN_TO_RECEIPTS,
         receipt_form=receipt or Form(),

@@ -30,6 +30,8 @@ REGISTRATIONS = RateLimitItemPerHour(30, namespace="register")
 """Registrations from one address."""
 VERIFICATIONS = RateLimitItemPerMinute(60, WINDOW_MINUTES, namespace="verify")
 """Files checked for one address."""
+OBJECTIONS = RateLimitItemPerHour(10, namespace="objections")
+"""Objections filed from one address."""
 SUGGESTIONS = RateLimitItemPerMinute(600, namespace="suggestions")
 """Suggestions for one address: some dozen people who type at once."""
 

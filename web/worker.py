@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from market.deals import deadlines
 from market.demands import service as demands
 from market.listings import service as listings
 from market.payments import settling

@@ -169,11 +169,14 @@ class ContractInput(Input):
 
 
 class StepInput(Input):
-    """A step, with what it needs: a reason, a registration number, new amounts."""
+    """A step, with what it needs: a reason, a registration number, new amounts, and the kind that the official
+    decides on."""
 
     step: Step
     reason: Annotated[Text, Field(max_length=2000)] = ""
     registration_number: RegistrationNo | None = None
+    kind: ContractKind | None = None
+    subkind: ContractSubkind | None = None
     deal_fen: TypedAmount | None = None
     technology_fen: TypedAmount | None = None
     deductions: Annotated[list[Deduction], Field(max_length=20)] | None = None

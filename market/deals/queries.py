@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from market.audit import AuditRecord
 from market.db import Session, t
 from market.deals import rules
 from market.deals.models import (
@@ -124,6 +125,7 @@ class ContractDetail:
     state: ContractState
     accepted_on: dt.date | None
     decide_by: dt.date | None
+    escalated_on: dt.date | None
     registered_on: dt.date | None
     ended_on: dt.date | None
     source: ContractSource
@@ -274,6 +276,7 @@ def contract(session: Session, actor: Actor, contract_id: int) -> ContractDetail
         ip=[] if found.trade_secret else found.ip,
         accepted_on=None,
         decide_by=None,
+        escalated_on=None,
         source_enquiry_id=None,
         detail=False,
         events=public,
@@ -296,6 +299,44 @@ def _events(session: Session, contract_id: int) -> tuple[EventView, ...]:
         values["state_after"] = ContractState(values["state_after"])
         found.append(EventView(**values))
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What somebody changed in a contract: field, value before and value after, as the record keeps them."""
+
+    at: dt.datetime
+    actor_name: str
+    action: str
+    fields: tuple[tuple[str, Any, Any], ...]
+
+
+def changes_since(session: Session, actor: Actor, contract_id: int, version: int) -> list[Change]:
+    """What happened to a contract after a version that somebody has read, oldest first; empty for those who may
+    not read it in detail. Raises NotFound."""
+    if not contract(session, actor, contract_id).detail:
+        return []
+    a = t(AuditRecord).c
+    rows = session.execute(
+        sa.select(a.at, a.actor_name, a.action, a.before, a.after)
+        .where(a.subject == "contract", a.subject_id == contract_id)
+        .order_by(a.id)
+    )
+    found = []
+    for row in rows:
+        reached = row.after.get("version")
+        if not isinstance(reached, int) or reached <= version:
+            continue
+        names = [name for name in {**row.before, **row.after} if name not in ("version", "local_number")]
+        found.append(
+            Change(
+                row.at,
+                row.actor_name,
+                row.action,
+                tuple((name, row.before.get(name), row.after.get(name)) for name in names),
+            )
+        )
+    return found
 
 
 def steps_for(actor: Actor, found: ContractDetail) -> list[Step]:

@@ -19,8 +19,10 @@ from market.deals import movements, policies, price, recording, rules
 from market.deals.inputs import ContractInput, Deduction, InstalmentInput
 from market.deals.models import (
     Contract,
+    ContractKind,
     ContractSource,
     ContractState,
+    ContractSubkind,
     PriceForm,
 )
 from market.deals.rules import Step
@@ -212,6 +214,8 @@ def step(
     *,
     reason: str = "",
     registration_number: str | None = None,
+    kind: ContractKind | None = None,
+    subkind: ContractSubkind | None = None,
     deal_fen: int | None = None,
     technology_fen: int | None = None,
     deductions: Sequence[Deduction] | None = None,
@@ -245,11 +249,16 @@ def step(
     elif what in (Step.ACCEPT, Step.RESUME):
         limit = policies.decide_by(session, contract.technology_fen, today)
         contract.accepted_on, contract.decide_by = today, limit.day if limit else None
+        contract.escalated_on = None
     elif what is Step.REGISTER:
         _check_complete(contract, today)
+        _classify(contract, kind, subkind)
+        if technology_fen is not None or deductions is not None:
+            _amend_technology(contract, technology_fen, deductions)
         contract.registered_on = today
         recording.give_number(session, contract, registration_number)
     elif what is Step.AMEND:
+        _classify(contract, kind, subkind)
         _amend_price(contract, deal_fen, instalments, entry_fee_fen, royalty_ppm, foreign_amount)
         _amend_technology(contract, technology_fen, deductions)
         recording.give_number(session, contract, registration_number)
@@ -390,6 +399,14 @@ def _amend_price(
     deal_fen: int | None,
     instalments: Sequence[InstalmentInput] | None,
     entry_fee_fen: int | None,
+def _classify(contract: Contract, kind: ContractKind | None, subkind: ContractSubkind | None) -> None:
+    new_kind, new_subkind = kind or ContractKind(contract.kind), subkind or ContractSubkind(contract.subkind)
+    problems = rules.check_kind(new_kind, new_subkind)
+    if problems:
+        raise InvalidInput(problems)
+    contract.kind, contract.subkind = new_kind.value, new_subkind.value
+
+
     royalty_ppm: int | None,
     foreign_amount: str | None,
 ) -> None:

@@ -12,6 +12,7 @@ from web.routes import (
     auction_rules,
     auth,
     contract_ledger,
+    contract_review,
     contracts,
     demands,
     duplicates,
@@ -97,6 +98,8 @@ PAGES: list[APIRouter] = [
     contracts.router,
     contract_ledger.router,
     duplicates.router,
+    # Before `contracts`: its fixed path would be taken for a contract's id.
+    contract_review.router,
     enquiries.router,
     exchange.router,
     experts.router,

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from market.clock import local_date
 from market.db import Session
 from market.deals import price, queries, rules, service
+from market.deals.deadlines import CLOCKED
 from market.deals.inputs import ContractInput, StepInput
 from market.deals.models import (
     ContractKind,
@@ -22,16 +23,16 @@ from market.deals.models import (
     RoyaltyBase,
     TechnicalField,
 )
-from market.deals.queries import ContractCard, ContractDetail, Filter, PartyChoice
+from market.deals.queries import Change, ContractCard, ContractDetail, Filter, PartyChoice
 from market.deals.recording import reaches
 from market.deals.rules import Step
-from market.errors import InvalidInput, NotAllowed, SignInRequired
+from market.errors import Conflict, InvalidInput, NotAllowed, SignInRequired, WrongState
 from market.listings.models import IpKind, PricingMode
 from market.money import yuan
 from market.permissions import Action, require
 from market.taxonomy.queries import IndustryView, RegionView, industries, nearby_first, regions
 from web import countries
-from web.contract_page import CLOCKED, detail, percent
+from web.contract_page import detail, percent
 from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
 from web.forms import Form
 from web.render import Page
@@ -111,11 +112,24 @@ class EditPage:
     royalty_bases: list[RoyaltyBase]
     ip_kinds: list[IpKind]
     pricing_modes: list[PricingMode]
+    changes: list[Change]
+    still_open: bool
 
 
-def _edit_page(page: Page, form: Form, contract_id: int | None, local_number: str = "") -> Response:
+def _edit_page(
+    page: Page, form: Form, contract_id: int | None, local_number: str = "", *, since: int | None = None
+) -> Response:
+    """The form. `since`: the version that was read by whoever sends it too late; what changed since is told, and
+    sending it again puts what they typed in the place of that."""
     chosen = [number for name in ("seller_id", "buyer_id") if (number := form.number(name))]
     with page.parts.db.read() as session:
+        changes: list[Change] = []
+        still_open = True
+        if contract_id is not None and since is not None:
+            found = queries.contract(session, page.actor, contract_id)
+            changes = queries.changes_since(session, page.actor, contract_id, since)
+            still_open = found.state in rules.EDITABLE
+            form = replace(form, entered={**form.entered, "version": [str(found.version)]})
         context = EditPage(
             form=form,
             contract_id=contract_id,
@@ -133,6 +147,8 @@ def _edit_page(page: Page, form: Form, contract_id: int | None, local_number: st
             royalty_bases=list(RoyaltyBase),
             ip_kinds=list(IpKind),
             pricing_modes=list(PricingMode),
+            changes=changes,
+            still_open=still_open,
         )
     return page.render("contracts/edit.html", context)
 
@@ -257,9 +273,15 @@ def save_contract(page: PageDep, form: FormDep, contract_id: RowId) -> Response:
         )
         return f"/contracts/{contract_id}"
 
-    return page.submit(
-        form, action, lambda form: _edit_page(page, form, contract_id, found.local_number), flash="saved"
-    )
+    def again(form: Form) -> Response:
+        return _edit_page(page, form, contract_id, found.local_number)
+
+    try:
+        return page.submit(form, action, again, flash="saved")
+    except (Conflict, WrongState):
+        answer = _edit_page(page, form, contract_id, found.local_number, since=_version(form) or 0)
+        answer.status_code = 409
+        return answer
 
 
 @router.post("/contracts/{contract_id}/steps")
@@ -284,10 +306,12 @@ def take_step(page: PageDep, form: FormDep, contract_id: RowId) -> Response:
             data.step,
             reason=data.reason,
             registration_number=data.registration_number,
+            kind=data.kind,
+            subkind=data.subkind,
             deal_fen=data.deal_fen,
             technology_fen=data.technology_fen,
-            # A person who amends sees every deduction in the form: none left means none.
-            deductions=(data.deductions or []) if amending else None,
+            # Whoever amends or registers sees every deduction in the form: none left means none.
+            deductions=(data.deductions or []) if amending or form.has("deductions.0.item") else None,
             instalments=data.instalments,
             entry_fee_fen=data.entry_fee_fen,
             royalty_ppm=data.royalty_ppm,
@@ -296,4 +320,11 @@ def take_step(page: PageDep, form: FormDep, contract_id: RowId) -> Response:
         )
         return f"/contracts/{contract_id}"
 
-    return page.submit(form, action, lambda form: detail(page, contract_id, step=form), flash="contract_step")
+    try:
+        return page.submit(
+            form, action, lambda form: detail(page, contract_id, step=form), flash="contract_step"
+        )
+    except Conflict:
+        answer = detail(page, contract_id, step=form, since=_version(form) or 0)
+        answer.status_code = 409
+        return answer

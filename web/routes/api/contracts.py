@@ -131,6 +131,7 @@ class ContractOut(BaseModel):
     state: ContractState
     accepted_on: dt.date | None
     decide_by: dt.date | None
+    escalated_on: dt.date | None = Field(description="When those above were told that the clock ran out.")
     registered_on: dt.date | None
     ended_on: dt.date | None
     source: ContractSource
@@ -231,6 +232,8 @@ def take_step(
         data.step,
         reason=data.reason,
         registration_number=data.registration_number,
+        kind=data.kind,
+        subkind=data.subkind,
         deal_fen=data.deal_fen,
         technology_fen=data.technology_fen,
         deductions=data.deductions,
