@@ -48,6 +48,10 @@ def housekeeping(parts: Parts) -> None:
     if parts.settings.demo:
         renew.keep_fresh(parts)
     now = parts.clock.now()
+    more = True
+    while more:
+        with parts.db.write() as session:
+            more = bool(deadlines.escalate_due(session, now))
     for service in (listings, demands):
         more = True
         while more:
