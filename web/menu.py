@@ -56,6 +56,7 @@ _FOOTER = (
     ("/organisations", "menu.organisations"),
     ("/experts", "menu.experts"),
     ("/notices", "menu.notices"),
+    ("/open-licences", "menu.open_licences"),
     ("/help/api", "menu.api"),
 )
 

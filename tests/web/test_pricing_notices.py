@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from market.clock import FixedClock
-from market.listings.models import Result
 from market.permissions import Actor
+from tests.web.pricing import make_result
 from tests.web.register import Register, make_register
 from web import wiring
 from web.worker import housekeeping
@@ -31,19 +30,6 @@ def as_(client: TestClient, sign_in: SignIn, register: Register) -> As:
         return client if who == "visitor" else sign_in(client, register.actors[who])
 
     return run
-
-
-def make_result(register: Register, **changes: Any) -> int:
-    values: dict[str, Any] = {
-        "organisation_id": register.organisations["university"], "title": "高效离心泵", "industry_code": "pump",
-        "modes": ["licence"], "inventors": ["张三"], "state": "published",
-    }  # fmt: skip
-    with register.db.write() as session:
-        row = Result(created_at=register.now, updated_at=register.now, **(values | changes))
-        session.add(row)
-        session.flush()
-        assert row.id
-        return row.id
 
 
 FORM = {

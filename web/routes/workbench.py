@@ -28,6 +28,7 @@ from market.parties import queries as parties
 from market.parties.models import OrganisationState
 from market.permissions import Action, Role
 from market.pricing import queries as pricing
+from market.pricing import trials
 from market.pricing.models import NoticeState
 from market.work import WorkState
 from matching import duplicates
@@ -256,6 +257,13 @@ def _notices(page: Page, session: Session) -> Section:
     return Section("price_notices", lines, total, "/notices?show=mine")
 
 
+def _trials(page: Page, session: Session) -> Section:
+    """For both sides: trials that are asked for, agreed or under way."""
+    found, total = trials.trials(session, page.actor, states=trials.OPEN, limit=SHOWN)
+    lines = [Line(one.result_title, f"/trials/{one.id}", one.user_name, one.state) for one in found]
+    return Section("trials", lines, total, "/trials")
+
+
 def _dead(session: Session) -> Section:
     items, counts = work.find(session, WorkState.DEAD, limit=SHOWN)
     lines = [Line(item.kind, "/admin/work", local(item.created_at), item.state, True) for item in items]
@@ -290,6 +298,7 @@ def workbench(page: PageDep, session: ReadTx) -> Response:
         sections += _listings(page, session, "demands", own)
     if actor.can(Action.CONTRACT_CREATE) and actor.organisations_for(Action.CONTRACT_CREATE) is not None:
         sections.append(_own_contracts(page, session))
+        sections.append(_trials(page, session))
     if actor.can(Action.WORK_MANAGE):
         sections.append(_dead(session))
     context = BenchPage(
