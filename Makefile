@@ -5,7 +5,7 @@ DATA ?= $(MARKET_TEST_DATA)
 export MARKET_TEST_DATA := $(DATA)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check format lock clean catalogues migration bench-pages bench-matching bench-search bench-bids bench-fanout bench-hostile
+.PHONY: help run test test-long check format lock clean catalogues migration bench-pages bench-matching bench-search bench-bids bench-fanout bench-hostile bench-statistics
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -75,6 +75,9 @@ bench-hostile: .venv/development ## What bidders notice of hostile clients
 
 bench-fanout: .venv/development ## Frames a second to many viewers beside a bare broadcast
 	$(BIN)/python -m tests.bench.bench_fanout
+
+bench-statistics: .venv/development ## A year's figure out of a million contracts beside plain SQL (CONTRACTS=number)
+	$(BIN)/python -m tests.bench.bench_statistics
 
 clean: ## Remove what can be made again
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

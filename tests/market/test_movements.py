@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +249,34 @@ def test_older_contracts_get_the_movements_of_their_steps(older: Database) -> No
         assert held is not None
         assert movements.standing(session, 1) == movements.lines(held)
         assert movements.standing(session, 2) == {}
+
+
+def test_whoever_comes_second_is_recorded_later_and_seen_later(database: Database) -> None:
+    """The clock's lock is kept until the commit: a reader never sees a later time without the earlier ones."""
+    now = dt.datetime(2026, 3, 2, 2, tzinfo=UTC)
+    holds, go = threading.Event(), threading.Event()
+    times: dict[str, dt.datetime] = {}
+
+    def first() -> None:
+        with database.write() as session:
+            times["first"] = movements.tick(session, now)
+            holds.set()
+            go.wait(20)
+
+    def second() -> None:
+        with database.write() as session:
+            times["second"] = movements.tick(session, now - LATER)
+
+    threads = [threading.Thread(target=first), threading.Thread(target=second)]
+    threads[0].start()
+    assert holds.wait(20)
+    threads[1].start()
+    with database.read() as session:
+        assert movements.latest(session) == movements.BEFORE_ALL
+    assert "second" not in times
+    go.set()
+    for thread in threads:
+        thread.join(30)
+    assert times == {"first": now, "second": now + dt.timedelta(microseconds=1)}
+    with database.read() as session:
+        assert movements.latest(session) == times["second"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -21,7 +22,7 @@ from market.errors import Duplicate, InvalidInput, NotAllowed, NotFound
 from market.permissions import Actor, Membership, Role, Via
 from market.statistics import queries, rules, seed, service, snapshots
 from market.statistics.inputs import GdpReleaseInput, SnapshotInput
-from market.statistics.models import GdpRelease, Snapshot
+from market.statistics.models import AmendmentRule, GdpRelease, Snapshot
 from market.statistics.rules import Dimension
 
 OFFICIAL = Actor(None, "官员", Via.SESSION, (Membership(999, "科技局", Role.OFFICIAL, True),))
@@ -261,6 +262,24 @@ def test_the_public_is_not_told_a_single_contract_s_amount(session: Session, now
     assert [(cell.key, cell.count, cell.fen) for cell in public] == [
         ("service", 4, 400), ("consulting", 3, None), ("licence", 1, None),
     ]  # fmt: skip
+
+
+def test_the_public_is_not_told_what_a_single_amendment_changed(session: Session, now: dt.datetime) -> None:
+    """Where a change counts in its own period, a cell may have an amount and no contract of its own."""
+    changed = enter(session, now, WENLING, HANGZHOU, 5_000, dt.date(2025, 6, 3))
+    for kind in (("consulting", "survey"), ("licence", "patent")):
+        for _ in range(3):
+            enter(session, now, WENLING, HANGZHOU, 100, dt.date(2026, 2, 3), kind=kind)
+    deals.step(session, OFFICIAL, now, changed, Step.AMEND, deal_fen=5_777, reason="补充")
+    counting = replace(queries.caliber(session), amendments=AmendmentRule.WHEN_CHANGED)
+    found = queries.figure(session, counting, 2026, as_of=TODAY)
+    assert (found.numerator_fen, found.contract_count) == (1_377, 6)
+    full = queries.breakdown(found, Dimension.KIND, detail=True)
+    assert [(cell.key, cell.count, cell.fen) for cell in full] == [
+        ("service", 0, 777), ("consulting", 3, 300), ("licence", 3, 300),
+    ]  # fmt: skip
+    public = queries.breakdown(found, Dimension.KIND, detail=False)
+    assert {cell.key: cell.fen for cell in public} == {"service": None, "consulting": None, "licence": 300}
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 6)))
