@@ -28,7 +28,7 @@ from matching.index import (
     Sort,
     Suggestion,
 )
-from matching.meilisearch_client import Trouble
+from matching.meilisearch.client import Trouble
 from matching.query import Query
 
 log = logging.getLogger(__name__)

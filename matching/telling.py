@@ -1,4 +1,4 @@
-"""Which words of a query tell entries apart. What was measured, and how, `tantivy_search` says."""
+"""Which words of a query tell entries apart. What was measured, and how, `embedded.search` says."""
 
 from collections.abc import Mapping
 

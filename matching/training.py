@@ -24,9 +24,9 @@ from market.db import t
 from market.enquiries.models import Enquiry, EnquiryState, PassReason
 from matching import documents, judgments, scoring, weights
 from matching.documents import Document, Key, Kind
+from matching.embedded.index import TantivyIndex
 from matching.index import SearchIndex
 from matching.scoring import Weigher
-from matching.tantivy_index import TantivyIndex
 from matching.weights import Part, Weights
 
 FOLDS = 5

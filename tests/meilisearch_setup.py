@@ -6,10 +6,10 @@ import os
 import secrets
 from pathlib import Path
 
-from matching.meilisearch_client import Connection, Patience, Refused
-from matching.meilisearch_index import MeilisearchIndex
+from matching.embedded.index import TantivyIndex
+from matching.meilisearch.client import Connection, Patience, Refused
+from matching.meilisearch.index import MeilisearchIndex
 from matching.spared_index import SparedIndex
-from matching.tantivy_index import TantivyIndex
 from tests.meilisearch_server import MeilisearchServer
 
 

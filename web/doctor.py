@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 import migrations
 from market.errors import MarketError
-from matching.meilisearch_checkup import checkup
-from matching.meilisearch_index import MeilisearchIndex
+from matching.meilisearch.checkup import checkup
+from matching.meilisearch.index import MeilisearchIndex
 from matching.spared_index import SparedIndex
 from web import confirmations, i18n
 from web.wiring import Parts

@@ -30,12 +30,12 @@ from market.db import Database
 from market.files.store import DiskStore, FileStore
 from market.payments.gateway import Gateway, OfflineGateway, SimulatedGateway
 from market.work import enqueue
+from matching.embedded.index import TantivyIndex
 from matching.index import SearchIndex
 from matching.index_lock import AdvisoryLock
-from matching.meilisearch_client import Connection as MeilisearchConnection
-from matching.meilisearch_index import MeilisearchIndex
+from matching.meilisearch.client import Connection as MeilisearchConnection
+from matching.meilisearch.index import MeilisearchIndex
 from matching.spared_index import SparedIndex
-from matching.tantivy_index import TantivyIndex
 from web.alarms import AlarmBook
 from web.doorkeeper import Doorkeeper
 from web.limiter import SharedLimiter

@@ -59,7 +59,7 @@ def test_only_the_clock_asks_what_time_it_is() -> None:
 
 def test_only_the_database_and_the_writer_commit() -> None:
     # The search index commits too: to its own files.
-    allowed = {"market/db.py", "auctions/writer.py", "matching/tantivy_index.py"}
+    allowed = {"market/db.py", "auctions/writer.py", "matching/embedded/index.py"}
     assert offenders(allowed, lambda call: call.endswith(".commit")) == []
 
 

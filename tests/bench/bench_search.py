@@ -30,10 +30,10 @@ from tantivy import Occur
 
 from matching import text
 from matching.documents import Document, Key, Kind
+from matching.embedded.index import TantivyIndex
+from matching.embedded.queries import keys_of
+from matching.embedded.schema import SCHEMA
 from matching.index import Facet
-from matching.tantivy_index import TantivyIndex
-from matching.tantivy_queries import keys_of
-from matching.tantivy_schema import SCHEMA
 from tests.bench.judged import Row, percentile, read
 
 LARGE = 100_000

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from matching.documents import Document, Key
+from matching.embedded.index import TantivyIndex
 from matching.index import SearchIndex
-from matching.tantivy_index import TantivyIndex
 
 Row = dict[str, Any]
 

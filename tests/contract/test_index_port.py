@@ -9,6 +9,7 @@ import pytest
 from market.clock import UTC
 from matching import query, text
 from matching.documents import Document, Key, Kind
+from matching.embedded.index import TantivyIndex
 from matching.index import (
     Circle,
     Facet,
@@ -20,7 +21,6 @@ from matching.index import (
     circle_codes,
     circle_counts,
 )
-from matching.tantivy_index import TantivyIndex
 from tests.meilisearch_setup import throwaway, throwaway_with_spare
 
 INDEXES: dict[str, Callable[[Path], SearchIndex]] = {

@@ -18,9 +18,9 @@ from market.permissions import Actor, Membership, Role, Via
 from matching import duplicates, merging
 from matching.documents import Document, Key, Kind
 from matching.duplicates import Cursor, Ground
+from matching.embedded.index import TantivyIndex
 from matching.indexer import drain, reindex
 from matching.models import Judgment, LookAlike, Proposal, ProposalEvent
-from matching.tantivy_index import TantivyIndex
 from tests.matching.rows import AT, Rows
 
 LATER = AT + dt.timedelta(minutes=1)

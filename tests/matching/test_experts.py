@@ -4,9 +4,9 @@ from market.db import Database
 from market.parties.models import Organisation
 from matching import experts, recommend
 from matching.documents import Document, Key, Kind
+from matching.embedded.index import TantivyIndex
 from matching.experts import Fitting
 from matching.indexer import reindex
-from matching.tantivy_index import TantivyIndex
 from matching.weights import Band
 from tests.matching.rows import AT, Rows
 

@@ -8,13 +8,14 @@ from market.db import Database, t
 from market.demands.models import Demand
 from market.dirty import DirtyMark, clear_marks, mark_dirty, read_marks
 from market.listings.models import ListingState, Result
-from matching import documents, indexer, tantivy_index
+from matching import documents, indexer
 from matching.documents import Document, Key, Kind
+from matching.embedded import index as tantivy_index
+from matching.embedded.index import TantivyIndex
 from matching.index import IndexState
 from matching.indexer import Indexer, await_rebuild, drain, reindex
 from matching.models import Synonyms
 from matching.synonyms import MARK
-from matching.tantivy_index import TantivyIndex
 from tests.matching.rows import AT, Rows
 
 

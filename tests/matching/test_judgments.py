@@ -12,12 +12,12 @@ from market.permissions import VISITOR, Actor, Membership, Role, Via
 from matching import judgments, recommend
 from matching.dealings import dealings
 from matching.documents import Key, Kind
+from matching.embedded.index import TantivyIndex
 from matching.indexer import reindex
 from matching.judgments import RELATED, UNRELATED
 from matching.models import Judgment, JudgmentSource
 from matching.recommend import Proposals
 from matching.scoring import ReasonCode
-from matching.tantivy_index import TantivyIndex
 from tests.conftest import NOW
 from tests.matching.rows import Rows
 

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from matching import meilisearch_index, meilisearch_search
-from matching import meilisearch_queries as queries
 from matching.documents import Document, Key, Kind
 from matching.index import DEEPEST, Facet, IndexState, Sort
-from matching.meilisearch_checkup import SearchServerUnfit, checkup
-from matching.meilisearch_client import Connection, KeyRefused, Patience, Refused
-from matching.meilisearch_index import MeilisearchIndex
+from matching.meilisearch import index as meilisearch_index
+from matching.meilisearch import queries
+from matching.meilisearch import search as meilisearch_search
+from matching.meilisearch.checkup import SearchServerUnfit, checkup
+from matching.meilisearch.client import Connection, KeyRefused, Patience, Refused
+from matching.meilisearch.index import MeilisearchIndex
 from tests.meilisearch_server import MeilisearchServer, running
 
 PATIENT = Patience(connect=2, question=10, change=10, task=30, probe=2, pause=0.0)

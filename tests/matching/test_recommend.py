@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from market.db import Database, Session, t
 from market.listings.models import Result
 from matching.documents import Kind
+from matching.embedded.index import TantivyIndex
 from matching.indexer import reindex
 from matching.recommend import partners
 from matching.scoring import Band, ReasonCode
-from matching.tantivy_index import TantivyIndex
 from tests.matching.rows import Rows
 
 TEXT = "叶轮与蜗壳的水力模型优化，降低汽蚀，提高离心泵效率。"

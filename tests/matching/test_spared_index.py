@@ -10,15 +10,15 @@ import sqlalchemy as sa
 from market.db import Database, t
 from market.dirty import DirtyMark, mark_dirty
 from market.listings.models import Result
-from matching import meilisearch_index
+from matching.embedded.index import TantivyIndex
 from matching.index import IndexState
 from matching.indexer import Indexer
-from matching.meilisearch_client import Connection, Patience, TaskFailed, Trouble
-from matching.meilisearch_index import MeilisearchIndex
+from matching.meilisearch import index as meilisearch_index
+from matching.meilisearch.client import Connection, Patience, TaskFailed, Trouble
+from matching.meilisearch.index import MeilisearchIndex
 from matching.models import Synonyms
 from matching.spared_index import SparedIndex
 from matching.synonyms import MARK
-from matching.tantivy_index import TantivyIndex
 from tests.matching.rows import AT, Rows
 from tests.meilisearch_server import MeilisearchServer, running
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from matching import indexer, tantivy_index
+from matching import indexer
 from matching.documents import Document, Key, Kind
+from matching.embedded import index as tantivy_index
+from matching.embedded.index import TantivyIndex
 from matching.index import IndexState
-from matching.tantivy_index import TantivyIndex
 
 FOLLOW_SECONDS = tantivy_index._FOLLOW_SECONDS
 

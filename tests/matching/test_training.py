@@ -9,9 +9,9 @@ from market.enquiries.models import Enquiry
 from market.parties.models import Person
 from matching import training, weights
 from matching.documents import Key, Kind
+from matching.embedded.index import TantivyIndex
 from matching.indexer import reindex
 from matching.models import Judgment, JudgmentSource
-from matching.tantivy_index import TantivyIndex
 from matching.training import Examples, Pair
 from matching.weights import Part
 from tests.conftest import NOW

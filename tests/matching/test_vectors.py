@@ -9,9 +9,9 @@ from market.clock import FixedClock
 from market.db import Database
 from matching import documents, recommend, vectors
 from matching.documents import Document, Key, Kind
+from matching.embedded.index import TantivyIndex
 from matching.indexer import reindex
 from matching.scoring import ReasonCode
-from matching.tantivy_index import TantivyIndex
 from matching.vectors import EmbeddingKind, Meanings, Supplied, Vector
 from tests.conftest import NOW
 from tests.matching.rows import Rows

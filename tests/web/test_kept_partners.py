@@ -12,8 +12,8 @@ from market.clock import FixedClock
 from market.db import Database, t
 from market.listings.models import Result
 from matching.documents import Key, Kind, load
+from matching.embedded.index import TantivyIndex
 from matching.indexer import reindex
-from matching.tantivy_index import TantivyIndex
 from tests import factories
 from tests.conftest import NOW
 from web.matches import KeptPartners

@@ -11,14 +11,14 @@ from starlette.testclient import TestClient
 
 from market.clock import FixedClock
 from market.db import Database
-from matching import meilisearch_index
+from matching.embedded.index import TantivyIndex
 from matching.index import IndexState
 from matching.index_lock import AdvisoryLock
 from matching.indexer import Indexer
-from matching.meilisearch_client import Connection, Patience
-from matching.meilisearch_index import MeilisearchIndex
+from matching.meilisearch import index as meilisearch_index
+from matching.meilisearch.client import Connection, Patience
+from matching.meilisearch.index import MeilisearchIndex
 from matching.spared_index import SparedIndex
-from matching.tantivy_index import TantivyIndex
 from tests.conftest import make_database
 from tests.matching.rows import Rows
 from tests.meilisearch_server import MeilisearchServer, running

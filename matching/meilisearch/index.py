@@ -9,7 +9,7 @@ Of each market the server holds (`prefix` is the market's own):
 
 Every process follows the state, twice a second at most. Changes are tasks of the server, which are waited
 for: what `apply` returned from is durable and searchable. What the server cannot do raises
-`meilisearch_client.Trouble`; `matching.spared_index` answers from a spare meanwhile.
+`client.Trouble`; `matching.spared_index` answers from a spare meanwhile.
 
 Only the holder of `lock` changes anything; without one the caller sees to it.
 """
@@ -24,8 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from matching import meilisearch_candidates, meilisearch_suggestions, spelling, text
-from matching import meilisearch_queries as queries
+from matching import spelling, text
 from matching.documents import Document, Key
 from matching.index import (
     Facet,
@@ -37,10 +36,11 @@ from matching.index import (
     Sort,
     Suggestion,
 )
-from matching.meilisearch_client import Connection, Order, OutOfReach, Refused, Trouble
-from matching.meilisearch_counts import Counts, count_terms
-from matching.meilisearch_queries import VectorOf
-from matching.meilisearch_search import Search
+from matching.meilisearch import candidates, queries, suggestions
+from matching.meilisearch.client import Connection, Order, OutOfReach, Refused, Trouble
+from matching.meilisearch.counts import Counts, count_terms
+from matching.meilisearch.queries import VectorOf
+from matching.meilisearch.search import Search
 from matching.query import Query, parse
 from matching.synonyms import Groups, Thesaurus
 
@@ -395,7 +395,7 @@ class MeilisearchIndex:
         limit: int = 20,
         facets: Sequence[Facet] = (),
     ) -> Hits:
-        """Filters find, words and attributes rank (`meilisearch_queries`)."""
+        """Filters find, words and attributes rank (`queries`)."""
         if not self._usable(self._look()):
             return Hits(facets={facet: {} for facet in facets})
         asked = parse(query) if isinstance(query, str) else query
@@ -416,13 +416,13 @@ class MeilisearchIndex:
         """By stored beginnings, and by the characters of titles."""
         if not self._usable(self._look()):
             return []
-        return meilisearch_suggestions.suggest(self._ask, prefix, limit)
+        return suggestions.suggest(self._ask, prefix, limit)
 
     def candidates(self, title: str, text_: str, kind: str, limit: int = 200) -> list[Hit]:
         """By the rarest grams of the title, by the words of both, and by the vector where there is one."""
         if not self._usable(self._look()):
             return []
-        return meilisearch_candidates.candidates(
+        return candidates.candidates(
             self._ask, self._term_counts(), title, text_, str(kind), limit, self._vector_of
         )
 

@@ -6,10 +6,10 @@ import tantivy
 from tantivy import Order, Query
 
 from matching import spelling, text
+from matching.embedded.queries import holds, keys_of
+from matching.embedded.schema import PART, SCHEMA, key_of
+from matching.embedded.search import phrase
 from matching.index import Suggestion, SuggestionKind
-from matching.tantivy_queries import holds, keys_of
-from matching.tantivy_schema import PART, SCHEMA, key_of
-from matching.tantivy_search import phrase
 
 LONGEST_PREFIX = 64
 SHORTEST_PINYIN = 3

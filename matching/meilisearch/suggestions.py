@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from matching import meilisearch_queries as queries
 from matching import pinyin, text
 from matching.index import Suggestion, SuggestionKind
-from matching.meilisearch_counts import Ask
-from matching.meilisearch_queries import NEWEST, every, one_of
+from matching.meilisearch import queries
+from matching.meilisearch.counts import Ask
+from matching.meilisearch.queries import NEWEST, every, one_of
 from matching.telling import MOST_TERMS
 
 LONGEST_PREFIX = 64

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from matching import meilisearch_queries as queries
 from matching import pinyin, spelling
 from matching.index import Rarity
+from matching.meilisearch import queries
 
 Ask = Callable[[Sequence[dict[str, Any]]], list[dict[str, Any]]]
 

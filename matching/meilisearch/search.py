@@ -1,14 +1,14 @@
-"""Searching on a Meilisearch server. See `meilisearch_queries` for the idea."""
+"""Searching on a Meilisearch server. See `queries` for the idea."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from matching import meilisearch_queries as queries
 from matching import synonyms, text
 from matching.documents import Kind
 from matching.index import DEEPEST, Facet, Filters, Hit, Hits, Rarity, Sort
-from matching.meilisearch_counts import Ask, weightiest
-from matching.meilisearch_queries import EMBEDDER, NEWEST, RANKED_WORDS, VectorOf, every, one_of, ranking
+from matching.meilisearch import queries
+from matching.meilisearch.counts import Ask, weightiest
+from matching.meilisearch.queries import EMBEDDER, NEWEST, RANKED_WORDS, VectorOf, every, one_of, ranking
 from matching.query import Clause, Field, Query
 from matching.synonyms import Thesaurus
 from matching.telling import MOST_TERMS, is_rare, telling
@@ -211,7 +211,7 @@ def _count(
 
 
 def _enough(terms: Sequence[str], rarity: Rarity, *, relaxed: bool) -> str:
-    """The entry holds enough of the words: two, or a rare one (`tantivy_search` tells what was measured)."""
+    """The entry holds enough of the words: two, or a rare one (`embedded.search` tells what was measured)."""
     if relaxed:
         return queries.either(queries.holding_each(terms))
     frequency = {term: count for term in terms if (count := rarity.mentions(term))}

@@ -32,14 +32,16 @@ from typing import IO
 import tantivy
 from tantivy import Query
 
-from matching import spelling, tantivy_queries, tantivy_search, tantivy_words
+from matching import spelling
 from matching.documents import Document, Key
+from matching.embedded import queries, words
+from matching.embedded import search as searching
+from matching.embedded.schema import FINGERPRINT, SCHEMA, entry
+from matching.embedded.words import Vocabulary, nearly_same
 from matching.index import Facet, Filters, Hit, Hits, IndexState, Rarity, Sort, Suggestion
 from matching.query import Query as Asked
 from matching.query import parse
 from matching.synonyms import Groups, Thesaurus
-from matching.tantivy_schema import FINGERPRINT, SCHEMA, entry
-from matching.tantivy_words import Vocabulary, nearly_same
 
 _HEAP = 48_000_000
 _FOLLOW_SECONDS = 0.5
@@ -218,7 +220,7 @@ class TantivyIndex:
         searcher = live.index.searcher()
         if searcher.num_docs:
             found = searcher.search(Query.all_query(), searcher.num_docs, count=False).hits
-            yield from tantivy_queries.keys_of(searcher, [address for _, address in found])
+            yield from queries.keys_of(searcher, [address for _, address in found])
 
     def close(self) -> None:
         """Finish merges, drop the lock."""
@@ -411,12 +413,12 @@ class TantivyIndex:
             return Hits(facets={facet: {} for facet in facets})
         asked = parse(query) if isinstance(query, str) else query
         searcher, thesaurus = live.index.searcher(), self._thesaurus
-        hits = tantivy_search.search(
+        hits = searching.search(
             searcher, asked, filters, thesaurus, sort=sort, offset=offset, limit=limit, facets=facets
         )
         already = 0 if hits.relaxed else hits.total
         if asked.words and not asked.loosened and spelling.is_doubted(asked, already):
-            finds = partial(tantivy_search.matches, searcher, filters=filters, thesaurus=thesaurus)
+            finds = partial(searching.matches, searcher, filters=filters, thesaurus=thesaurus)
             other = spelling.other_query(asked, self._words(live), finds, already=already)
             hits = replace(hits, suggestion=other)
         return hits
@@ -431,7 +433,7 @@ class TantivyIndex:
     def suggest(self, prefix: str, limit: int = 8) -> list[Suggestion]:
         """From the dictionary of terms, so as fresh as what is found."""
         live = self._current()
-        return [] if live is None else tantivy_words.suggest(live.index.searcher(), prefix, limit)
+        return [] if live is None else words.suggest(live.index.searcher(), prefix, limit)
 
     def candidates(self, title: str, text_: str, kind: str, limit: int = 200) -> list[Hit]:
         """`limit` by the grams of titles and half as many by words over everything, taken in turns.
@@ -442,7 +444,7 @@ class TantivyIndex:
         live = self._current()
         if live is None:
             return []
-        return tantivy_queries.candidates(live.index.searcher(), title, text_, kind, limit)
+        return queries.candidates(live.index.searcher(), title, text_, kind, limit)
 
 
 class _Building:

@@ -1,7 +1,7 @@
 """The pieces that questions to tantivy are made of, and the question for candidates.
 
-No state: every function takes the searcher it is to use. `matching.tantivy_index` owns files and threads,
-`matching.tantivy_search` asks for what was typed.
+No state: every function takes the searcher it is to use. `matching.embedded.index` owns files and threads,
+`matching.embedded.search` asks for what was typed.
 """
 
 import math
@@ -13,8 +13,8 @@ from tantivy import FieldType, Occur, Query
 
 from matching import text
 from matching.documents import Key
+from matching.embedded.schema import SCHEMA, key_of
 from matching.index import Facet, Filters, Hit, region_stem
-from matching.tantivy_schema import SCHEMA, key_of
 
 MOST_TERMS = 40
 """Terms kept of a long query: demand texts have hundreds, and the common ones only cost time."""

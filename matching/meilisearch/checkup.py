@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from market.errors import MarketError
-from matching import meilisearch_queries as queries
 from matching.documents import Document, Key, Kind
-from matching.meilisearch_client import (
+from matching.meilisearch import queries
+from matching.meilisearch.client import (
     OLDEST_TEXT,
     Connection,
     KeyRefused,

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from matching import meilisearch_queries as queries
 from matching import text
 from matching.documents import Kind
 from matching.index import DEEPEST, Hit, Rarity
-from matching.meilisearch_counts import Ask, weightiest
-from matching.meilisearch_queries import (
+from matching.meilisearch import queries
+from matching.meilisearch.counts import Ask, weightiest
+from matching.meilisearch.queries import (
     EMBEDDER,
     NEWEST,
     RANKED_WORDS,

@@ -19,18 +19,18 @@ import tantivy
 from tantivy import Occur, Order, Query
 
 from matching import synonyms, text
-from matching.index import DEEPEST, Facet, Filters, Hit, Hits, Sort
-from matching.query import Clause, Field
-from matching.query import Query as Asked
-from matching.synonyms import Reading, Thesaurus
-from matching.tantivy_queries import (
+from matching.embedded.queries import (
     both,
     filter_clauses,
     holds,
     keys_of,
     total_of,
 )
-from matching.tantivy_schema import SCHEMA, key_of
+from matching.embedded.schema import SCHEMA, key_of
+from matching.index import DEEPEST, Facet, Filters, Hit, Hits, Sort
+from matching.query import Clause, Field
+from matching.query import Query as Asked
+from matching.synonyms import Reading, Thesaurus
 from matching.telling import is_rare, telling
 
 NEEDED = 2

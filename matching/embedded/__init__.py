@@ -1,0 +1,1 @@
+"""The embedded engine: tantivy, its files beside the database's."""
