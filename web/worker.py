@@ -12,6 +12,7 @@ from matching.indexer import Indexer
 from web import (
     duplicate_work,
     enquiry_work,
+    flag_work,
     importing,
     lot_mail,
     mailing,
@@ -34,6 +35,7 @@ def handlers(parts: Parts) -> dict[str, Handler]:
     return {
         **mailing.handlers(parts),
         **enquiry_work.handlers(parts),
+        **flag_work.handlers(parts),
         **importing.handlers(parts),
         **lot_mail.handlers(parts),
         **saved_search_mail.handlers(parts),
@@ -48,6 +50,8 @@ def housekeeping(parts: Parts) -> None:
     if parts.settings.demo:
         renew.keep_fresh(parts)
     now = parts.clock.now()
+    with parts.db.write() as session:
+        flag_work.daily(session, now)
     more = True
     while more:
         with parts.db.write() as session:

@@ -131,6 +131,8 @@ class Contract(SQLModel, table=True):
         sa.CheckConstraint(in_values("price_form", PriceForm), name="price_form"),
         sa.CheckConstraint("deal_fen >= technology_fen AND technology_fen >= 0", name="amounts"),
         sa.Index("ix_contract_state_registered_on", "state", "registered_on"),
+        sa.Index("ix_contract_party_names", "seller_name", "buyer_name"),
+        sa.Index("ix_contract_parties", "seller_id", "buyer_id"),
         sa.UniqueConstraint("source_lot_id"),
     )
     id: int | None = columns.primary_key()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from market import audit
+from market import audit, work
 from market.clock import local_date, start_of_local_day
 from market.db import Session, t
 from market.deals import movements, policies, price, recording, rules
@@ -281,9 +281,14 @@ def step(
     )
     if what in _COUNTED:
         movements.record(session, now, contract, what.value, today)
+    key = f"{contract_id}:{contract.version}"
+    work.enqueue(session, STEPPED, {"contract_id": contract_id}, key=key, now=now)
     session.flush()
     return after
 
+
+STEPPED = "contract.stepped"
+"""Kind of the work that follows from a step."""
 
 _COUNTED = frozenset({Step.REGISTER, Step.AMEND, Step.DEREGISTER, Step.REVOKE})
 """Steps that can change what the register counts."""

@@ -29,6 +29,7 @@ class Attachment(SQLModel, table=True):
     __table_args__ = (
         sa.CheckConstraint(in_values("visibility", Visibility), name="visibility"),
         sa.Index("ix_attachment_owner", "owner_kind", "owner_id"),
+        sa.Index("ix_attachment_sha256", "sha256"),
     )
     id: int | None = columns.primary_key()
     owner_kind: str = Field(max_length=32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -77,6 +78,12 @@ class OrganisationInput(Input):
         max_length=3,
         description="Party nature code of the contract form.",
         examples=["170"],
+    )
+    founded_on: dt.date | None = Field(
+        None,
+        ge=dt.date(1800, 1, 1),
+        description="Day of founding, as on the business licence.",
+        examples=["2015-06-01"],
     )
     introduction: Text = Field("", max_length=4000, description="What it does, for its public page.")
     website: Website = Field("", description="Its own pages.")

@@ -55,6 +55,8 @@ class Organisation(SQLModel, table=True):
     """Town or sub-district (镇、街道) inside the city, where known."""
     nature_code: str = Field(default="", max_length=3)
     """Party nature code of the contract form (e.g. 022 university, 170 private firm)."""
+    founded_on: dt.date | None = None
+    """成立日期 as on the business licence; the credit code does not tell it."""
     introduction: str = columns.text()
     website: str = Field(default="", max_length=300)
     contact_name: str = Field(default="", max_length=80)

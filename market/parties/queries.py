@@ -49,6 +49,7 @@ class OrganisationProfile(OrganisationRow):
 
     country_code: str
     nature_code: str
+    founded_on: dt.date | None
     website: str
     contact_name: str
     contact_phone: str
@@ -157,7 +158,7 @@ def organisations(
 
 
 _PRIVATE = ("contact_name", "contact_phone", "contact_email", "state_reason")
-_WHOLE = (*_LISTED, "country_code", "nature_code", "website", *_PRIVATE, "version", "updated_at")
+_WHOLE = (*_LISTED, "country_code", "nature_code", "founded_on", "website", *_PRIVATE, "version", "updated_at")
 
 
 def organisation(session: Session, actor: Actor, organisation_id: int) -> OrganisationProfile:

@@ -45,6 +45,7 @@ class OrganisationOut(OrganisationShort):
 
     country_code: str = Field(examples=["CHN"])
     nature_code: str
+    founded_on: dt.date | None = Field(description="As on the business licence.")
     website: str
     contact_name: str
     contact_phone: str
