@@ -170,9 +170,12 @@ class TestSeveralMachines:
         one, other = AdvisoryLock(postgres, "index"), AdvisoryLock(postgres, "index")
         assert one.acquire()
         with postgres.engine.connect() as connection:
-            connection.exec_driver_sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+            # Of this database alone: others are tested on the same server. It waits until the backend is gone.
+            ended = connection.exec_driver_sql(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory'"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             )
+            assert ended.scalars().all() == [True]
         assert other.acquire()
         assert not one.acquire()
         other.release()
