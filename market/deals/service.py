@@ -399,11 +399,6 @@ def _check_complete(contract: Contract, today: dt.date) -> None:
         raise InvalidInput(problems)
 
 
-def _amend_price(
-    contract: Contract,
-    deal_fen: int | None,
-    instalments: Sequence[InstalmentInput] | None,
-    entry_fee_fen: int | None,
 def _classify(contract: Contract, kind: ContractKind | None, subkind: ContractSubkind | None) -> None:
     new_kind, new_subkind = kind or ContractKind(contract.kind), subkind or ContractSubkind(contract.subkind)
     problems = rules.check_kind(new_kind, new_subkind)
@@ -412,6 +407,11 @@ def _classify(contract: Contract, kind: ContractKind | None, subkind: ContractSu
     contract.kind, contract.subkind = new_kind.value, new_subkind.value
 
 
+def _amend_price(
+    contract: Contract,
+    deal_fen: int | None,
+    instalments: Sequence[InstalmentInput] | None,
+    entry_fee_fen: int | None,
     royalty_ppm: int | None,
     foreign_amount: str | None,
 ) -> None:
