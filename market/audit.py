@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
@@ -69,6 +69,34 @@ def record(
             reason=reason,
         )
     )
+
+
+def record_new(
+    session: Session,
+    actor: Actor,
+    action: str,
+    now: dt.datetime,
+    made: Iterable[tuple[int, Mapping[str, Any]]],
+    reason: str | None = None,
+) -> None:
+    """Record many new things at once: (id, what it says)."""
+    rows = [
+        {
+            "at": now,
+            "actor_id": actor.person_id,
+            "actor_name": actor.name,
+            "via": actor.via.value,
+            "action": action,
+            "subject": action.partition(".")[0],
+            "subject_id": subject_id,
+            "before": {},
+            "after": _plain(after),
+            "reason": reason,
+        }
+        for subject_id, after in made
+    ]
+    if rows:
+        session.execute(sa.insert(t(AuditRecord)), rows)
 
 
 def _plain(value: Any) -> Any:

@@ -60,7 +60,7 @@ def import_command(
     report: Annotated[Path | None, typer.Option(help="Write every bad row to this CSV file.")] = None,
     language: Annotated[str, typer.Option(help="Language of reasons: en or zh-Hans.")] = "en",
 ) -> None:
-    """Import results, demands or organisations from a file: all of it or, with bad rows, nothing.
+    """Import results, demands, organisations or registered contracts from a file: all of it or, with bad rows, nothing.
 
     Running the same file again changes nothing. Ends with status 1 when any row is bad.
     """
@@ -164,7 +164,7 @@ def export_command(
     industry: Annotated[str, typer.Option(help="Only rows of this industry (its code).")] = "",
     language: Annotated[str, typer.Option(help="Language of headers: en or zh-Hans.")] = "zh-Hans",
 ) -> None:
-    """Export results, demands or organisations to CSV, XLSX or JSON Lines, ready to be imported again."""
+    """Export results, demands, organisations or contracts to CSV, XLSX or JSON Lines, ready to be imported again."""
     language = _language(language)
     joined = parts()
     with refusals(language):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,12 +38,20 @@ def require_party(actor: Actor, action: Action, *organisations: int | None) -> N
 
 def next_number(session: Session, year: int) -> str:
     """The next local number of a year. Holds the year's row until the transaction ends."""
+    return next_numbers(session, year, 1)[0]
+
+
+def next_numbers(session: Session, year: int, count: int) -> list[str]:
+    """The next local numbers of a year; the same lock."""
     series = t(ContractNumber)
     upsert(session, series, [{"year": year, "last": 0}], key=["year"])
     last = session.execute(
-        sa.update(series).where(series.c.year == year).values(last=series.c.last + 1).returning(series.c.last)
+        sa.update(series)
+        .where(series.c.year == year)
+        .values(last=series.c.last + count)
+        .returning(series.c.last)
     ).scalar_one()
-    return f"WL-{year:04d}-{last:06d}"
+    return [f"WL-{year:04d}-{number:06d}" for number in range(last - count + 1, last + 1)]
 
 
 def locked(session: Session, actor: Actor, contract_id: int, version: int | None) -> Contract:
@@ -120,13 +130,31 @@ def price_of(data: ContractInput) -> price.Price:
     )
 
 
-def _party(session: Session, side: str, data: ContractInput) -> tuple[dict[str, Any], rules.Problems]:
+@dataclass(frozen=True)
+class Known:
+    """Records read beforehand, for those who judge many contracts."""
+
+    organisations: Mapping[int, Any]
+    """By id, with the columns that `organisation` reads."""
+    industries: frozenset[str]
+
+
+def known(session: Session) -> Known:
+    """Every organisation and industry of the market."""
+    o = t(Organisation).c
+    rows = session.execute(sa.select(o.id, o.name, o.region_code, o.town, o.nature_code, o.country_code))
+    return Known({row.id: row for row in rows}, frozenset(session.scalars(sa.select(t(Industry).c.code))))
+
+
+def _party(
+    session: Session, side: str, data: ContractInput, read: Known | None
+) -> tuple[dict[str, Any], rules.Problems]:
     key: int | None = getattr(data, f"{side}_id")
     name, region = getattr(data, f"{side}_name"), getattr(data, f"{side}_region")
     town, nature, country = (getattr(data, f"{side}_{what}") for what in ("town", "nature", "country"))
     problems: rules.Problems = []
     if key is not None:
-        found = organisation(session, key)
+        found = organisation(session, key) if read is None else read.organisations.get(key)
         if found is None:
             return {}, [(f"{side}_id", "unknown_choice", {})]
         own = party_columns(side, key, found)
@@ -149,12 +177,22 @@ def _party(session: Session, side: str, data: ContractInput) -> tuple[dict[str, 
     }, problems
 
 
+def _is_industry(session: Session, code: str, read: Known | None) -> bool:
+    return session.get(Industry, code) is not None if read is None else code in read.industries
+
+
 def values_of(
-    session: Session, actor: Actor, data: ContractInput, *, result_before: int | None = None
+    session: Session,
+    actor: Actor,
+    data: ContractInput,
+    *,
+    result_before: int | None = None,
+    read: Known | None = None,
 ) -> dict[str, Any]:
     """The columns that an input fills, or InvalidInput with everything that is wrong.
 
-    A result must be one that the actor may know of, or the one named before.
+    A result must be one that the actor may know of, or the one named before. With `read` nothing is asked of
+    the database but such a result.
     """
     problems: rules.Problems = list(rules.check_kind(data.kind, data.subkind))
     stated, wrong = price.settle(price_of(data))
@@ -165,7 +203,7 @@ def values_of(
     problems += wrong
     parties: dict[str, Any] = {}
     for side in ("seller", "buyer"):
-        party, wrong = _party(session, side, data)
+        party, wrong = _party(session, side, data, read)
         parties |= party
         problems += wrong
     if not problems and (
@@ -175,7 +213,7 @@ def values_of(
         problems.append(("buyer_id" if data.buyer_id else "buyer_name", "same_party", {}))
     if data.effective_on and data.ends_on and data.ends_on < data.effective_on:
         problems.append(("ends_on", "range_order", {}))
-    if data.industry_code and session.get(Industry, data.industry_code) is None:
+    if data.industry_code and not _is_industry(session, data.industry_code, read):
         problems.append(("industry_code", "unknown_choice", {}))
     named = data.result_id if data.result_id != result_before else None
     if named is not None and not _may_name(session, actor, named):
@@ -214,6 +252,11 @@ _AUDITED = (
 
 def audited(contract: Contract) -> dict[str, Any]:
     return {name: getattr(contract, name) for name in _AUDITED}
+
+
+def told(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What the audit log says of a new contract whose columns are given."""
+    return {name: row.get(name) for name in _AUDITED}
 
 
 def add_event(

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from market.db import Session, t
+from market.deals.models import Contract
 from market.demands.models import Demand, DemandTarget
 from market.exchange.fields import FIELDS, Field, Form, Kind
 from market.listings.models import Result, ResultClaim, ResultIp
@@ -21,11 +22,13 @@ TABLES: dict[Kind, sa.Table] = {
     Kind.RESULTS: t(Result),
     Kind.DEMANDS: t(Demand),
     Kind.ORGANISATIONS: t(Organisation),
+    Kind.CONTRACTS: t(Contract),
 }
 CHILDREN: dict[Kind, dict[str, tuple[sa.Table, str]]] = {
     Kind.RESULTS: {"ip": (t(ResultIp), "result_id"), "claims": (t(ResultClaim), "result_id")},
     Kind.DEMANDS: {"targets": (t(DemandTarget), "demand_id")},
     Kind.ORGANISATIONS: {},
+    Kind.CONTRACTS: {},
 }
 """Name in the input model → the table of its records and that table's reference to the listing."""
 

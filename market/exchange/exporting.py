@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from market.db import Session, t
-from market.exchange import content
+from market.exchange import content, contract_rows
 from market.exchange.fields import FIELDS, Kind
 from market.parties.models import Organisation
 from market.permissions import Action, Actor, require
@@ -41,6 +41,8 @@ def reach(actor: Actor, kind: Kind) -> frozenset[int] | None:
 
     Raises SignInRequired or NotAllowed for who may export nothing.
     """
+    if kind is Kind.CONTRACTS:
+        return contract_rows.reach(actor)
     if actor.can(Action.EXPORT):
         return None
     own = actor.organisations_for(_READ[kind])
@@ -52,6 +54,8 @@ def reach(actor: Actor, kind: Kind) -> frozenset[int] | None:
 def ids(session: Session, actor: Actor, kind: Kind, filters: Filters) -> list[int]:
     """The rows of an export, oldest first."""
     table = content.TABLES[kind]
+    if kind is Kind.CONTRACTS:
+        return _contract_ids(session, actor, filters)
     owner = table.c.id if kind is Kind.ORGANISATIONS else table.c.organisation_id
     statement = sa.select(table.c.id).order_by(table.c.id)
     allowed = reach(actor, kind)
@@ -66,8 +70,26 @@ def ids(session: Session, actor: Actor, kind: Kind, filters: Filters) -> list[in
     return list(session.scalars(statement))
 
 
+def _contract_ids(session: Session, actor: Actor, filters: Filters) -> list[int]:
+    c = content.TABLES[Kind.CONTRACTS].c
+    statement = sa.select(c.id).order_by(c.id)
+    allowed = contract_rows.reach(actor)
+    if allowed is not None:
+        statement = statement.where(contract_rows.of(allowed))
+    if filters.organisation_id is not None:
+        statement = statement.where(contract_rows.of(frozenset({filters.organisation_id})))
+    if filters.state:
+        statement = statement.where(c.state == filters.state)
+    if filters.industry:
+        statement = statement.where(c.industry_code == filters.industry)
+    return list(session.scalars(statement))
+
+
 def rows(session: Session, kind: Kind, row_ids: list[int]) -> Iterator[dict[str, Any]]:
     """The rows by field name, as `writers` take them."""
+    if kind is Kind.CONTRACTS:
+        yield from contract_rows.rows(session, row_ids)
+        return
     names = [(field.name, field.model_name) for field in FIELDS[kind]]
     o = t(Organisation).c
     codes: dict[int, str] = {}

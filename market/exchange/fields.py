@@ -11,6 +11,15 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
+from market.deals.models import (
+    ContractKind,
+    ContractSource,
+    ContractState,
+    ContractSubkind,
+    PriceForm,
+    RoyaltyBase,
+    TechnicalField,
+)
 from market.demands.models import Comparator, DemandSource
 from market.listings.models import CooperationMode, IpKind, IpStatus, ListingState, PricingMode, Stage
 from market.parties.models import OrganisationKind
@@ -22,6 +31,8 @@ class Kind(enum.StrEnum):
     RESULTS = "results"
     DEMANDS = "demands"
     ORGANISATIONS = "organisations"
+    CONTRACTS = "contracts"
+    """Technology contracts that were registered before; officials' alone to import."""
 
 
 class Form(enum.StrEnum):
@@ -37,6 +48,8 @@ class Form(enum.StrEnum):
     """Yuan, or with its unit: `35万`."""
     DATE = "date"
     NUMBER = "number"
+    PERCENT = "percent"
+    """A share in percent, kept in millionths."""
     FLAG = "flag"
     ORGANISATION = "organisation"
     """A credit code, or the exact name of an organisation here."""
@@ -155,10 +168,56 @@ ORGANISATIONS: tuple[Field, ...] = (
     Field("promised_reply_hours", _F.NUMBER),
 )
 
+DEDUCTION_PARTS = (Field("item"), Field("fen", _F.AMOUNT))
+INSTALMENT_PARTS = (Field("due_on", _F.DATE), Field("fen", _F.AMOUNT), Field("condition"))
+CONCERNED_PARTS = (Field("kind", _F.CHOICE, choices=IpKind), Field("number"))
+
+
+def _party(side: str) -> tuple[Field, ...]:
+    names = ("code", "name", "region", "town", "nature", "country")
+    return tuple(Field(f"{side}_{name}") for name in names)
+
+
+CONTRACTS: tuple[Field, ...] = (
+    Field("registration_number"),
+    Field("title", required=True),
+    Field("contract_kind", _F.CHOICE, "kind", choices=ContractKind, required=True),
+    Field("subkind", _F.CHOICE, choices=ContractSubkind, required=True),
+    *_party("seller"),
+    *_party("buyer"),
+    Field("deal", _F.AMOUNT, "deal_fen"),
+    Field("technology", _F.AMOUNT, "technology_fen"),
+    Field("deductions", _F.PARTS, parts=DEDUCTION_PARTS),
+    Field("price_form", _F.CHOICE, choices=PriceForm),
+    Field("instalments", _F.PARTS, parts=INSTALMENT_PARTS),
+    Field("entry_fee", _F.AMOUNT, "entry_fee_fen"),
+    Field("royalty_base", _F.CHOICE, choices=RoyaltyBase),
+    Field("royalty", _F.PERCENT, "royalty_ppm"),
+    Field("currency"),
+    Field("foreign_amount"),
+    Field("exchange_rate"),
+    Field("rate_on", _F.DATE),
+    Field("ips", _F.PARTS, "ip", parts=CONCERNED_PARTS),
+    Field("pricing_mode", _F.CHOICE, choices=PricingMode),
+    Field("trade_secret", _F.FLAG),
+    Field("technical_field", _F.CHOICE, choices=TechnicalField, required=True),
+    Field("industry", _F.INDUSTRY, "industry_code"),
+    Field("related_party", _F.FLAG),
+    Field("signed_on", _F.DATE, required=True),
+    Field("effective_on", _F.DATE),
+    Field("ends_on", _F.DATE),
+    Field("registered_on", _F.DATE, required=True),
+    Field("source", _F.CHOICE, choices=ContractSource),
+    Field("local_number", internal=True),
+    Field("state", _F.CHOICE, choices=ContractState, internal=True),
+    Field("ended_on", _F.DATE, internal=True),
+)
+
 FIELDS: dict[Kind, tuple[Field, ...]] = {
     Kind.RESULTS: RESULTS,
     Kind.DEMANDS: DEMANDS,
     Kind.ORGANISATIONS: ORGANISATIONS,
+    Kind.CONTRACTS: CONTRACTS,
 }
 
 

@@ -51,6 +51,7 @@ _RIGHTS: dict[Kind, tuple[Action, ...]] = {
     Kind.RESULTS: (Action.IMPORT, Action.RESULT_CREATE, Action.RESULT_EDIT),
     Kind.DEMANDS: (Action.IMPORT, Action.DEMAND_CREATE, Action.DEMAND_EDIT),
     Kind.ORGANISATIONS: (Action.IMPORT, Action.ORGANISATION_EDIT),
+    Kind.CONTRACTS: (Action.IMPORT, Action.CONTRACT_REGISTER),
 }
 _BESIDE = {
     Kind.RESULTS: ("organisation_id", "source", "source_id"),

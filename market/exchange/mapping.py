@@ -263,7 +263,7 @@ class Mapper:
             raise Refused("not_text", json.dumps(raw, ensure_ascii=False)[:200])
         text = raw if isinstance(raw, str) else _scalar_text(raw)
         text = text.strip()
-        if form in (Form.LINE, Form.TEXT, Form.AMOUNT):
+        if form in (Form.LINE, Form.TEXT, Form.AMOUNT, Form.PERCENT):
             return text
         if form is Form.CHOICE:
             return self._choice(spec, text)

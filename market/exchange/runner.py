@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from market.db import Database, t
 from market.errors import Conflict, InvalidInput, MarketError
-from market.exchange import applying, content, importing
+from market.exchange import applying, content, contracts, importing
+from market.exchange.contracts import ContractPlan
 from market.exchange.fields import Kind
 from market.exchange.importing import Plan
 from market.exchange.mapping import Mapper, Vocabulary, check, guess
@@ -69,20 +70,25 @@ def execute(
             if not mapping.fields:
                 mapping = guess(kind, table.columns, vocabulary)
             check(mapping, kind, table.columns)
-            rows = list(table.rows)
-            _save(db, run_id, {"total": len(rows)})
+            total = sum(1 for _row in table.rows)
+            _save(db, run_id, {"total": total})
 
             def checked(count: int) -> None:
                 _save(db, run_id, {"checked": count})
-                watch("checking", count, len(rows))
+                watch("checking", count, total)
 
             plan_options = options.plan_options(days)
-            plan = importing.plan(
-                session, now(), Mapper(kind, mapping, vocabulary), rows, plan_options, checked
+            mapper = Mapper(kind, mapping, vocabulary)
+            plan = (
+                contracts.plan(session, actor, now(), mapper, table.rows, plan_options, checked)
+                if kind is Kind.CONTRACTS
+                else importing.plan(session, now(), mapper, list(table.rows), plan_options, checked)
             )
         if dry_run or plan.refused:
             state = RunState.REFUSED if plan.refused else RunState.DONE
             _save(db, run_id, _outcome(plan, state, now()))
+        elif isinstance(plan, contracts.ContractPlan):
+            _take_contracts(db, run_id, actor, now, plan, watch)
         else:
             _take(db, run_id, actor, now, plan, watch)
     except MarketError as error:
@@ -115,6 +121,36 @@ def _take(
             plan.problems += [Problem(change.line, "", code) for change in some]
             lines = {change.line for change in some}
             plan.changes = [change for change in plan.changes if change.line not in lines]
+        done += len(some)
+        watch("writing", done, total)
+    _save(db, run_id, _outcome(plan, RunState.DONE, now()))
+
+
+def _take_contracts(
+    db: Database,
+    run_id: int,
+    actor: Actor,
+    now: Callable[[], dt.datetime],
+    plan: ContractPlan,
+    watch: Watch,
+) -> None:
+    total = plan.new.count
+    if not plan.options.partial:
+        with db.write() as session:
+            contracts.apply(
+                session, actor, now(), plan.new, plan.options, lambda count: watch("writing", count, total)
+            )
+            _write(session, run_id, _outcome(plan, RunState.DONE, now()))
+        return
+    done = 0
+    for some in content.chunks(plan.new):
+        try:
+            with db.write() as session:
+                contracts.apply(session, actor, now(), some, plan.options)
+        except MarketError as error:
+            code = "conflict" if isinstance(error, Conflict) else error.code
+            plan.lost |= {line for line, _values in some}
+            plan.problems += [Problem(line, "", code) for line, _values in some]
         done += len(some)
         watch("writing", done, total)
     _save(db, run_id, _outcome(plan, RunState.DONE, now()))

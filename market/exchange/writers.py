@@ -48,7 +48,15 @@ def _flat(field: Field, value: Any) -> str:
         return "1" if value else "0"
     if field.form is Form.AMOUNT:
         return yuan(value)
+    if field.form is Form.PERCENT:
+        return percent(value)
     return str(value)
+
+
+def percent(ppm: int) -> str:
+    """Millionths in percent: 35,000 is `3.5`."""
+    whole, rest = divmod(ppm, 10_000)
+    return f"{whole}.{rest:04d}".rstrip("0").rstrip(".")
 
 
 def _record(field: Field, record: dict[str, Any]) -> str:
@@ -72,15 +80,21 @@ def cell_text(field: Field, value: Any) -> str:
 def json_value(field: Field, value: Any) -> Any:
     """A field's value in JSON Lines: text, whole numbers, lists and objects; amounts as text in yuan."""
     if field.form is Form.PARTS:
-        parts = {part.name for part in field.parts}
+        parts = {part.name: part for part in field.parts}
         return [
-            {name: plain(item) for name, item in record.items() if name in parts and item not in (None, "")}
+            {
+                name: json_value(parts[name], item)
+                for name, item in record.items()
+                if name in parts and item not in (None, "")
+            }
             for record in value or []
         ]
     if isinstance(value, list):
         return [plain(item) for item in value]
     if field.form is Form.AMOUNT:
         return None if value is None else yuan(value)
+    if field.form is Form.PERCENT:
+        return None if value is None else percent(value)
     return plain(value)
 
 

@@ -41,7 +41,7 @@ enquiry:follow              own  own  ·    all  all  ·    ·
 enquiry:oversee             ·    ·    ·    all  all  ·    ·
 enquiry:read                own  own  own  all  all  ·    ·
 export:run                  ·    ·    ·    ·    all  all  all
-import:run                  own  own  ·    ·    all  ·    all
+import:run                  own  own  ·    ·    all  all  all
 lot:admit                   ·    ·    ·    ·    all  ·    ·
 lot:conduct                 ·    ·    ·    ·    all  ·    ·
 lot:create                  own  ·    ·    ·    all  ·    ·

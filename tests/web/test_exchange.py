@@ -18,7 +18,7 @@ from market.exchange.fields import Kind, importable
 from market.exchange.readers import open_table
 from market.listings.models import Result
 from market.parties.models import Organisation
-from market.permissions import Actor
+from market.permissions import Actor, Role
 from market.work import run_one
 from tests.auctions.rows import Rows
 from web import importing, wiring
@@ -34,6 +34,7 @@ class World:
             rows = Rows(session)
             self.staff, self.officer = rows.staff, rows.officer
             self.bidder = rows.bidder()
+            self.official = rows.actor(rows.market, Role.OFFICIAL)
             organisation = session.get(Organisation, rows.seller)
             assert organisation is not None
             self.code, self.name = organisation.credit_code, organisation.name
@@ -250,6 +251,55 @@ def test_command_line(
     again = runner.invoke(app, ["import", "results", str(out)])
     assert again.exit_code == 0
     assert "1 unchanged" in again.output.replace("\n", " ")
+
+
+def test_an_official_brings_in_contracts_and_reads_why_three_rows_are_bad(
+    client: TestClient, parts: wiring.Parts, world: World, sign_in: SignIn
+) -> None:
+    from market.deals.models import Contract
+
+    sign_in(client, world.official)
+    columns = (
+        "登记编号,名称 [title],合同类别,合同子类,卖方名称,卖方地区代码,买方名称,买方地区代码,"
+        "合同成交额（元）,技术领域,签订日期,登记日期"
+    )
+
+    def line(number: str, deal: str = "60万", registered: str = "2026-02-20") -> str:
+        return (
+            f"{number},水力模型开发,技术开发,委托开发,某大学,330106,某公司,331081,"
+            f"{deal},先进制造,2026-02-02,{registered}"
+        )
+
+    lines = [
+        line("2026330100000001"), line("202633"), line("2026330100000002", deal="许多"),
+        line("2026330100000003", registered="2026-01-01"), line("2026330100000004"),
+    ]  # fmt: skip
+    mapping = upload(client, "\n".join([columns, *lines]).encode(), kind="contracts")
+    page = client.get(mapping)
+    assert 'name="publish"' not in page.text
+    chosen = {
+        f"column.{name}": column
+        for name, column in zip(
+            (
+                "registration_number", "title", "contract_kind", "subkind", "seller_name", "seller_region",
+                "buyer_name", "buyer_region", "deal", "technical_field", "signed_on", "registered_on",
+            ),
+            columns.split(","),
+            strict=True,
+        )
+    }  # fmt: skip
+    answer = client.post(mapping, data=chosen | {"then": "run"})
+    report = client.get(answer.headers["location"]) if answer.status_code == 303 else answer
+    assert all(value in report.text for value in ("202633", "许多", "2026-01-01")), report.text
+    csv = client.get(mapping.rpartition("/")[0] + "/report.csv").text
+    assert [row.split(",")[0] for row in csv.splitlines()[1:]] == ["3", "4", "5"]
+    client.post(mapping.rpartition("/")[0] + "/run", data={"partial": "1"})
+    with parts.db.read() as session:
+        assert session.scalars(sa.select(t(Contract).c.registration_number)).all() == [
+            "2026330100000001", "2026330100000004",
+        ]  # fmt: skip
+    exported = client.get("/exchange/export?kind=contracts&format=jsonl&state=registered")
+    assert len(exported.text.splitlines()) == 2
 
 
 def test_every_field_and_choice_has_its_words() -> None:

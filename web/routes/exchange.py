@@ -310,7 +310,8 @@ def _mapping_page(page: Page, session: Session, run: RunView, form: Form | None,
         names,
         preview,
         [(str(one.id), one.name) for one in saved],
-        run.kind is not Kind.ORGANISATIONS or page.actor.can(Action.ORGANISATION_VERIFY),
+        run.kind is not Kind.CONTRACTS
+        and (run.kind is not Kind.ORGANISATIONS or page.actor.can(Action.ORGANISATION_VERIFY)),
     )
     return page.render("exchange/mapping.html", context)
 
