@@ -186,7 +186,7 @@ def detail(
         missing_evidence=evidence.missing(
             {one.kind for one in proofs}, has_ip=bool(found.ip), has_deductions=bool(found.deductions)
         )
-        if found.detail
+        if found.detail and found.state not in rules.PUBLIC
         else [],
         may_attach=writes,
         may_remove_files=writes and found.state in rules.EDITABLE,

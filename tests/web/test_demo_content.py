@@ -16,7 +16,8 @@ from auctions.rules.formats.english import minimum_after
 from auctions.rules.terms import Terms
 from market.deals import rules as deal_rules
 from market.deals.inputs import ContractInput, Deduction
-from market.deals.models import ContractKind, ContractState
+from market.deals.models import ContractKind, ContractState, PriceForm
+from market.deals.price import Instalment, Price, settle
 from market.demands.inputs import DemandInput, TargetInput
 from market.enquiries.inputs import SubjectKind
 from market.enquiries.models import EnquiryState
@@ -28,6 +29,7 @@ from market.listings.rules import grade
 from market.parties.inputs import OrganisationInput
 from market.parties.models import OrganisationKind
 from market.permissions import Role
+from web.demo.content import payments
 from web.demo.content.contracts import LAST_DAY
 from web.demo.content.generate import DemoContent, generate
 from web.demo.content.lots import DemoLot, Outcome
@@ -260,6 +262,7 @@ class TestContracts:
             assert one.seller_name != one.buyer_name
             assert WENLING in (one.seller_region, one.buyer_region)
             ContractInput(
+                **payments.terms(one),
                 title=one.title,
                 kind=one.kind,
                 subkind=one.subkind,
@@ -276,6 +279,32 @@ class TestContracts:
                 effective_on=one.effective_on,
                 ends_on=one.ends_on,
             )
+
+    def test_they_are_paid_in_many_ways_that_add_up(self, content: DemoContent) -> None:
+        forms = set()
+        for one in content.contracts:
+            stated = payments.terms(one)
+            parts = [Instalment(part["due_on"], part["fen"]) for part in stated.get("instalments", ())]
+            form = stated.get("price_form", PriceForm.LUMP)
+            forms.add(form)
+            _, problems = settle(
+                Price(
+                    deal_fen=one.deal_fen,
+                    form=form,
+                    instalments=tuple(parts),
+                    entry_fee_fen=stated.get("entry_fee_fen"),
+                    royalty_base=stated.get("royalty_base", ""),
+                    royalty_ppm=stated.get("royalty_ppm"),
+                )
+            )
+            assert problems == [], one.key
+            came = payments.received(one, LAST_DAY)
+            assert sum(fen for _, fen in came) <= one.deal_fen
+            assert all(
+                one.registered_on is not None and one.registered_on < day <= LAST_DAY for day, _ in came
+            )
+        assert forms == set(PriceForm)
+        assert any(payments.received(one, LAST_DAY) for one in content.contracts)
 
     def test_days_follow_one_another(self, content: DemoContent) -> None:
         for one in content.contracts:

@@ -10,14 +10,17 @@ from functools import partial
 
 from market.clock import local_date, start_of_local_day
 from market.db import Session
+from market.deals import receipts
 from market.deals import service as deals
 from market.deals.inputs import ContractInput, Deduction
 from market.deals.models import ContractSource, ContractState
+from market.deals.receipts import ReceiptInput
 from market.deals.rules import Step
 from market.errors import Duplicate
 from market.permissions import Actor, Role
 from market.statistics import service as statistics
 from market.statistics.inputs import GdpReleaseInput
+from web.demo.content import payments
 from web.demo.content.contracts import DemoContract
 from web.demo.content.statistics import DemoGdp
 from web.demo.people import Cast
@@ -40,6 +43,7 @@ def _deductions(found: Sequence[tuple[str, int]] | None) -> list[Deduction]:
 
 def _input(item: DemoContract, cast: Cast, results: Mapping[str, int]) -> ContractInput:
     return ContractInput(
+        **payments.terms(item),
         title=item.title,
         kind=item.kind,
         subkind=item.subkind,
@@ -90,6 +94,10 @@ def enter_register(
             steps.append((_at(one.amended_on, now), enter.amend))
         if one.registered_on is not None and one.ended_on is not None:
             steps.append((_at(one.ended_on, now), enter.end))
+        steps += [
+            (_at(day, now), partial(enter.receive, day, fen))
+            for day, fen in payments.received(one, local_date(now))
+        ]
     for at, step in sorted(steps, key=lambda pair: pair[0]):
         step(at)
 
@@ -145,6 +153,10 @@ class _Contract:
             technology_fen=item.amended_technology_fen,
             deductions=_deductions(item.amended_deductions),
         )
+
+    def receive(self, day: dt.date, fen: int, at: dt.datetime) -> None:
+        """Money that came in on a day."""
+        receipts.add(self.session, self.official, at, self.id, ReceiptInput(received_on=day, fen=fen))
 
     def end(self, at: dt.datetime) -> None:
         """Its end, where it came to one."""
