@@ -40,6 +40,7 @@ from web.alarms import AlarmBook
 from web.doorkeeper import Doorkeeper
 from web.limiter import SharedLimiter
 from web.mail import ConsoleMailer, Mailer, SmtpMailer
+from web.seals import FigureSeal
 from web.settings import MailBackend, SearchEngine, Settings
 
 log = structlog.get_logger()
@@ -59,6 +60,7 @@ class Parts:
     index: SearchIndex
     bus: Bus
     signer: Signer
+    seal: FigureSeal
     writer: Writer
     hub: Hub
     timekeeper: Timekeeper
@@ -160,7 +162,8 @@ def build(
     db = db or Database(settings.database_address)
     redis = settings.redis_url.get_secret_value() if settings.redis_url else None
     gateway: Gateway = SimulatedGateway() if settings.payments == "simulated" else OfflineGateway()
-    signer = Signer(settings.signing_key_bytes())
+    key = settings.signing_key_bytes()
+    signer = Signer(key)
     bus: Bus = RedisBus(redis, on_trouble=trouble) if redis else LocalBus()
     book = AlarmBook(db, clock)
     writer = Writer(db, clock, signer, bus, on_closed=leave_settlement, on_alarm=book.ring)
@@ -177,6 +180,7 @@ def build(
         index=index or make_index(settings, db),
         bus=bus,
         signer=signer,
+        seal=FigureSeal(key),
         writer=writer,
         hub=hub,
         timekeeper=Timekeeper(db, clock, writer, on_trouble=trouble),

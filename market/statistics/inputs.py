@@ -35,6 +35,9 @@ class SnapshotInput(Input):
     caliber: Annotated[str, Field(pattern=r"^[A-Z][0-9A-Z]{0,7}$", examples=["C4"])]
     year: Year
     quarter: Quarter = 4
+    reason: Annotated[
+        Line, Field(max_length=500, description="Why it is published anew; needed for a revision only.")
+    ] = ""
 
 
 class PlanValueInput(Input):

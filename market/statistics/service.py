@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,7 +22,7 @@ from market.errors import Duplicate, InvalidInput
 from market.permissions import Action, Actor, require
 from market.statistics import queries
 from market.statistics.inputs import GdpReleaseInput, SnapshotInput
-from market.statistics.models import Caliber, GdpRelease, Snapshot
+from market.statistics.models import Caliber, GdpRelease, Snapshot, SnapshotLine
 
 
 def add_gdp_release(session: Session, actor: Actor, now: dt.datetime, data: GdpReleaseInput) -> int:
@@ -57,25 +57,44 @@ def add_gdp_release(session: Session, actor: Actor, now: dt.datetime, data: GdpR
     return release.id
 
 
-def publish_snapshot(session: Session, actor: Actor, now: dt.datetime, data: SnapshotInput) -> int:
+Seal = Callable[[str], tuple[str, str]]
+"""Signs a fingerprint: the signature in base64 and the id of the key. Keys are kept above this room."""
+
+FORMAT = 2
+"""Of the frozen content; format 1 kept the contracts in the content and not in lines of their own."""
+_CHUNK = 500
+
+
+def publish_snapshot(
+    session: Session, actor: Actor, now: dt.datetime, data: SnapshotInput, seal: Seal | None = None
+) -> int:
     """Freeze a figure as it stands now, with its contracts, caliber and GDP release; returns its id.
 
-    Raises NotAllowed, NotFound (caliber), InvalidInput (`no_gdp`) where no GDP is published.
+    Raises NotAllowed, NotFound (caliber), InvalidInput (`no_gdp` where no GDP is published,
+    `revision_reason` where an earlier one is revised without saying why).
     """
     require(actor, Action.STATISTICS_MANAGE)
     counting = queries.caliber(session, data.caliber)
+    # The register's lock: nothing is recorded, and no other figure published, until this one is.
+    movements.tick(session, now)
     figure = queries.figure(session, counting, data.year, data.quarter, as_of=local_date(now), dimensions=())
     if figure.denominator is None:
         raise InvalidInput([("year", "no_gdp", {"year": data.year, "quarter": data.quarter})])
-    content = content_of(figure, queries.all_contracts(session, figure))
-    s, c = t(Snapshot).c, t(Caliber).c
-    previous = session.scalar(
-        sa.select(s.id)
-        .select_from(t(Snapshot).join(t(Caliber), s.caliber_id == c.id))
-        .where(c.code == counting.code, s.year == data.year, s.quarter == data.quarter)
-        .order_by(s.id.desc())
-        .limit(1)
-    )
+    previous = _previous(session, counting.code, data)
+    if previous is not None and not data.reason:
+        raise InvalidInput([("reason", "revision_reason", {})])
+    head = head_of(figure)
+    lines = [
+        {
+            "contract_id": one.id,
+            "local_number": one.local_number,
+            "registered_on": one.registered_on,
+            "fen": one.fen,
+        }
+        for one in queries.all_contracts(session, figure)
+    ]
+    sha256 = fingerprint(whole(head, lines))
+    signature, key_id = seal(sha256) if seal else ("", "")
     snapshot = Snapshot(
         caliber_id=counting.id,
         gdp_release_id=figure.denominator.id,
@@ -84,16 +103,22 @@ def publish_snapshot(session: Session, actor: Actor, now: dt.datetime, data: Sna
         numerator_fen=figure.numerator_fen,
         denominator_fen=figure.denominator.value_fen,
         contract_count=figure.contract_count,
-        content=content,
-        sha256=fingerprint(content),
+        content=head,
+        sha256=sha256,
         published_at=now,
         published_by=actor.person_id,
         supersedes_id=previous,
         known_at=figure.known_at,
+        signature=signature,
+        key_id=key_id,
+        reason=data.reason if previous is not None else "",
     )
     session.add(snapshot)
     session.flush()
     assert snapshot.id is not None
+    for start in range(0, len(lines), _CHUNK):
+        piece = [{"snapshot_id": snapshot.id, **line} for line in lines[start : start + _CHUNK]]
+        session.execute(sa.insert(t(SnapshotLine)), piece)
     audit.record(
         session,
         actor,
@@ -112,12 +137,23 @@ def publish_snapshot(session: Session, actor: Actor, now: dt.datetime, data: Sna
     return snapshot.id
 
 
-def content_of(figure: queries.Figure, contracts: Iterable[queries.Counted]) -> dict[str, Any]:
-    """Everything that a figure was computed from, as it is frozen."""
+def _previous(session: Session, code: str, data: SnapshotInput) -> int | None:
+    s, c = t(Snapshot).c, t(Caliber).c
+    return session.scalar(
+        sa.select(s.id)
+        .select_from(t(Snapshot).join(t(Caliber), s.caliber_id == c.id))
+        .where(c.code == code, s.year == data.year, s.quarter == data.quarter)
+        .order_by(s.id.desc())
+        .limit(1)
+    )
+
+
+def head_of(figure: queries.Figure) -> dict[str, Any]:
+    """What a figure was computed from, as it is frozen; its contracts are in lines of their own."""
     release, counting = figure.denominator, figure.caliber
     assert release is not None
     return {
-        "format": 1,
+        "format": FORMAT,
         "caliber": {
             "code": counting.code,
             "version": counting.version,
@@ -144,15 +180,23 @@ def content_of(figure: queries.Figure, contracts: Iterable[queries.Counted]) -> 
         },
         "numerator_fen": figure.numerator_fen,
         "denominator_fen": release.value_fen,
+        "contract_count": figure.contract_count,
         "share_percent": str(figure.percent),
+    }
+
+
+def whole(head: dict[str, Any], lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The frozen content with its contracts: what the fingerprint covers."""
+    return {
+        **head,
         "contracts": [
             {
-                "id": one.id,
-                "local_number": one.local_number,
-                "registered_on": one.registered_on.isoformat(),
-                "fen": one.fen,
+                "id": line["contract_id"],
+                "local_number": line["local_number"],
+                "registered_on": line["registered_on"].isoformat(),
+                "fen": line["fen"],
             }
-            for one in contracts
+            for line in lines
         ],
     }
 

@@ -225,11 +225,25 @@ def test_a_published_figure_stays_and_its_revision_tells_the_difference(
     deals.step(session, OFFICIAL, now, gone, Step.REVOKE, reason="重复登记")
     added = enter(session, now, WENLING, HANGZHOU, 10)
     assert snapshots.snapshot(session, first) == (row, content)
-    second = service.publish_snapshot(session, OFFICIAL, now, wanted)
+    with pytest.raises(InvalidInput) as refused:
+        service.publish_snapshot(session, OFFICIAL, now, wanted)
+    assert refused.value.problems[0][:2] == ("reason", "revision_reason")
+    again = wanted.model_copy(update={"reason": "补充协议登记"})
+    second = service.publish_snapshot(session, OFFICIAL, now, again, lambda sha256: (sha256[:8], "key"))
     revised, after = snapshots.snapshot(session, second)
     assert (revised.supersedes_id, revised.numerator_fen) == (first, 1_510)
     found = [(one.contract_id, one.before_fen, one.after_fen) for one in snapshots.changes(content, after)]
     assert found == [(kept, 1_000, 1_500), (gone, 2_000, None), (added, None, 10)]
+    assert (revised.reason, revised.signature, revised.key_id) == ("补充协议登记", revised.sha256[:8], "key")
+    kept_in_rows = snapshots.revised(session, row, revised)
+    assert [(one.contract_id, one.before_fen, one.after_fen) for one in kept_in_rows] == found
+    causes = {
+        one.contract_id: [(step.cause.value, step.reason) for step in one.steps]
+        for one in snapshots.explained(session, row, revised, kept_in_rows)
+    }
+    assert causes[kept] == [("amend", "补充协议")]
+    assert causes[gone] == [("revoke", "重复登记")]
+    assert [cause for cause, _ in causes[added]] == ["register"]
     stored = session.get(Snapshot, first)
     assert stored is not None
     stored.numerator_fen = 1

@@ -164,7 +164,9 @@ def test_officials_enter_a_gdp_figure_and_publish(as_: As, register: Register) -
     made = client.post("/statistics/snapshots", data={"caliber": "C4", "year": "2024", "quarter": "4"})
     assert made.status_code == 303
     register.enter(DAY, deal_fen=123_456_00, deductions=[])
-    again = client.post("/statistics/snapshots", data={"caliber": "C4", "year": "2024", "quarter": "4"})
+    wanted = {"caliber": "C4", "year": "2024", "quarter": "4"}
+    assert "say why it is published anew" in client.post("/statistics/snapshots", data=wanted).text
+    again = client.post("/statistics/snapshots", data=wanted | {"reason": "补登一份合同"})
     page = client.get(again.headers["location"]).text
     assert "¥123,456" in page
     assert "added" in page

@@ -31,7 +31,7 @@ from market.statistics.rules import Dimension, NatureGroup
 from market.taxonomy.queries import industry_names
 from matching.proposals import funnel
 from web import i18n
-from web.deps import FormDep, PageDep, ReadTx, RowId
+from web.deps import FormDep, PageDep, ReadTx
 from web.figures import KeptFigures
 from web.forms import Form
 from web.render import Page, url
@@ -275,35 +275,6 @@ def csv_line(values: list[str]) -> str:
 
 
 @dataclass(frozen=True)
-class SnapshotPage:
-    """Context of a published figure."""
-
-    snapshot: snapshots.SnapshotRow
-    content: dict[str, Any]
-    vintage: Vintage
-    changes: list[snapshots.Change]
-    detail: bool
-
-
-@router.get("/statistics/snapshots/{snapshot_id}")
-def show_snapshot(page: PageDep, session: ReadTx, snapshot_id: RowId) -> Response:
-    """A published figure as it was frozen, and what it revised."""
-    row, content = snapshots.snapshot(session, snapshot_id)
-    changes = []
-    if row.supersedes_id is not None:
-        _, before = snapshots.snapshot(session, row.supersedes_id)
-        changes = snapshots.changes(before, content)
-    context = SnapshotPage(
-        snapshot=row,
-        content=content,
-        vintage=Vintage(content["gdp_release"]["vintage"]),
-        changes=changes,
-        detail=page.actor.can(Action.STATISTICS_READ_DETAIL),
-    )
-    return page.render("statistics/snapshot.html", context)
-
-
-@dataclass(frozen=True)
 class ManagePage:
     """Context of the page where officials enter GDP releases and publish figures."""
 
@@ -361,7 +332,8 @@ def publish(page: PageDep, form: FormDep) -> Response:
 
     def action(session: Session) -> str:
         data = form.parse(SnapshotInput)
-        return f"/statistics/snapshots/{service.publish_snapshot(session, page.actor, page.now, data)}"
+        number = service.publish_snapshot(session, page.actor, page.now, data, page.parts.seal)
+        return f"/statistics/snapshots/{number}"
 
     require(page.actor, Action.STATISTICS_MANAGE)
     return page.submit(form, action, lambda form: _manage(page, snapshot_form=form), flash="published")

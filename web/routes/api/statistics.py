@@ -15,7 +15,7 @@ from market.permissions import Action, Actor
 from market.statistics import queries, rules, service, snapshots
 from market.statistics.inputs import GdpReleaseInput, SnapshotInput
 from market.statistics.models import AmendmentRule, AmountMeasure, DatedBy, Side, Vintage
-from web.deps import CurrentActor, Now, PagingDep, ReadTx, RowId, Tx
+from web.deps import CurrentActor, Now, PagingDep, PartsDep, ReadTx, RowId, Tx
 from web.routes.api import Listed, problems
 
 router = APIRouter(prefix="/statistics", tags=["statistics"])
@@ -159,6 +159,7 @@ class SnapshotOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
     id: int
     caliber_code: str
+    caliber_version: int
     year: int
     quarter: int
     numerator_fen: int
@@ -166,8 +167,12 @@ class SnapshotOut(BaseModel):
     share_percent: str
     contract_count: int
     sha256: str = Field(description="Over `content` as JSON: sorted keys, no spaces, UTF-8.")
+    signature: str = Field(description="Ed25519 over the fingerprint, base64; see docs/verification.md.")
+    key_id: str
     published_at: dt.datetime
+    known_at: dt.datetime | None = Field(description="The register's time that was counted up to.")
     supersedes_id: int | None
+    reason: str = Field(description="Why a revision was published.")
     content: dict[str, Any] | None = Field(
         default=None, description="What was frozen, with single amounts; only for those who may read them."
     )
@@ -315,10 +320,10 @@ def list_snapshots(session: ReadTx, paging: PagingDep) -> Snapshots:
 
 @router.post("/snapshots", response_model=SnapshotOut, status_code=201, responses=problems(404))
 def publish_snapshot(
-    session: Tx, actor: CurrentActor, now: Now, data: SnapshotInput, response: Response
+    session: Tx, actor: CurrentActor, now: Now, data: SnapshotInput, parts: PartsDep, response: Response
 ) -> SnapshotOut:
     """Freeze a figure as it stands now, with everything it was computed from, and publish it."""
-    snapshot_id = service.publish_snapshot(session, actor, now, data)
+    snapshot_id = service.publish_snapshot(session, actor, now, data, parts.seal)
     response.headers["Location"] = f"/api/v1/statistics/snapshots/{snapshot_id}"
     return _snapshot(*snapshots.snapshot(session, snapshot_id))
 
@@ -326,5 +331,6 @@ def publish_snapshot(
 @router.get("/snapshots/{snapshot_id}", response_model=SnapshotOut, responses=problems(404))
 def get_snapshot(session: ReadTx, actor: CurrentActor, snapshot_id: RowId) -> SnapshotOut:
     """One published figure; with its frozen content for those who may read single amounts."""
-    row, content = snapshots.snapshot(session, snapshot_id)
-    return _snapshot(row, content if actor.can(Action.STATISTICS_READ_DETAIL) else None)
+    if not actor.can(Action.STATISTICS_READ_DETAIL):
+        return _snapshot(snapshots.head(session, snapshot_id)[0])
+    return _snapshot(*snapshots.snapshot(session, snapshot_id))
