@@ -7,6 +7,7 @@ bytes: the document's date is that of the close.
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import io
 import json
@@ -193,13 +194,18 @@ def _terms_in_short(facts: Facts, say: Any) -> str:
 
 def make(facts: Facts, settings: Settings, key_id: str, language: str) -> bytes:
     """The PDF. Raises FontMissing."""
+    return typeset(TEMPLATE, document(facts, settings, key_id, language), facts.closing.at)
+
+
+def typeset(template: Path, data: dict[str, Any], at: dt.datetime) -> bytes:
+    """A template of `documents/` with its data as a PDF/A dated `at`. Raises FontMissing."""
     fonts, _ = _fonts()
     compiler = typst.Compiler(
-        TEMPLATE,
-        root=TEMPLATE.parent,
+        template,
+        root=template.parent,
         font_paths=fonts,
-        sys_inputs={"data": json.dumps(document(facts, settings, key_id, language), ensure_ascii=False)},
+        sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
     )
-    made = compiler.compile(format="pdf", pdf_standards="a-2u", timestamp=int(facts.closing.at.timestamp()))
+    made = compiler.compile(format="pdf", pdf_standards="a-2u", timestamp=int(at.timestamp()))
     assert isinstance(made, bytes)
     return made

@@ -63,6 +63,7 @@ PAGES: list[tuple[str, Role | None, int]] = [
     ("/results/{result}/pricing", Role.RESULTS_OFFICER, 14),
     ("/contracts/{contract}/splits", Role.OFFICIAL, 14),
     ("/trials", Role.OFFICIAL, 4),
+    ("/contracts/{contract}/pricing", Role.OFFICIAL, 16),
     ("/statistics", None, 14),
     ("/statistics/plan", None, 4),
     ("/statistics/plan/rd_expenditure", None, 4),
