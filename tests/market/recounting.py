@@ -1,14 +1,15 @@
 """The figure counted once more, from contracts, their events and receipts alone: no movement is read.
 
-Written from the calibers' words and from the law's names of things, not from the code that it checks. Slow and
+What kind a contract was of at which time is told by whoever made the register, for events do not say it. Written from the calibers' words and from the law's names of things, not from the code that it checks. Slow and
 plain: every contract's life is read whole, and each caliber asks each life what it adds to which day.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +20,12 @@ from market.db import Session
 from market.statistics.counting import CaliberRow
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+Kind = tuple[str, str]
+"""Kind and sub-kind."""
+Kinds = list[tuple[dt.datetime, Kind]]
+"""What kind a contract was of from when on."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,11 @@ class Life:
     amended: tuple[tuple[dt.datetime, int, int], ...]
     ended: tuple[dt.datetime, dt.date, str] | None
     paid: tuple[Paid, ...]
+    kinds: Kinds
+
+    def kind(self, at: dt.datetime) -> Kind:
+        """What kind it was of at a moment."""
+        return next(kind for when, kind in reversed(self.kinds) if when <= at)
 
 
 def day_of(at: dt.datetime) -> dt.date:
@@ -49,7 +61,7 @@ def day_of(at: dt.datetime) -> dt.date:
     return at.astimezone(SHANGHAI).date()
 
 
-def lives(session: Session) -> list[Life]:
+def lives(session: Session, kinds: Mapping[int, Kinds]) -> list[Life]:
     """Every contract that was ever registered."""
     tables = sa.MetaData()
     bind = session.connection()
@@ -86,6 +98,7 @@ def lives(session: Session) -> list[Life]:
                 ),
                 (instant(end.at), row.ended_on, row.state) if end else None,
                 tuple(paid[row.id]),
+                kinds[row.id],
             )
         )
     return found
@@ -104,40 +117,70 @@ def own_day(life: Life, dated_by: str) -> dt.date:
     return day
 
 
-def adds(life: Life, caliber: CaliberRow, known_at: dt.datetime) -> list[tuple[dt.date, int, int]]:
-    """(day, contracts, fen) that a contract adds, as known at a moment."""
+Share = tuple[dt.date, int, int, Kind]
+"""(day, contracts, fen, kind)."""
+
+
+def adds(life: Life, caliber: CaliberRow, known_at: dt.datetime) -> list[Share]:
+    """What a contract adds to which day, as known at a moment."""
     if life.known > known_at:
         return []
     end = life.ended if life.ended and life.ended[0] <= known_at else None
     when_changed = caliber.amendments == "when_changed"
-    day = own_day(life, caliber.dated_by)
+    until = min(known_at, end[0]) if end else known_at
     if caliber.measure == "received":
-        found = []
-        for one in life.paid:
-            if one.at > known_at or (end and one.at > end[0]):
-                continue
-            own = one.day if caliber.dated_by == "receipt" else day
-            late = when_changed and one.reverses and one.at > life.known
-            found.append((day_of(one.at) if late else own, 0, one.fen))
+        found = received(life, caliber, until)
     else:
-        which = 0 if caliber.measure == "deal" else 1
-        steps = [(life.known, *life.first), *(one for one in life.amended if one[0] <= known_at)]
-        amounts = [one[1 + which] for one in steps]
-        if when_changed:
-            found = [(day, 1, amounts[0])] + [
-                (day_of(steps[n][0]), 0, amounts[n] - amounts[n - 1]) for n in range(1, len(steps))
-            ]
-        else:
-            found = [(day, 1, amounts[-1])]
-    whole = sum(number for _, number, _ in found), sum(fen for _, _, fen in found)
+        found = priced(life, caliber, until)
+    kind = life.kind(until)
+    number, fen = sum(one[1] for one in found), sum(one[2] for one in found)
     if "registered" not in caliber.states:
         if end is None or end[2] not in caliber.states:
             return []
-        return [(end[1], *whole)] if when_changed else found
+        return [(end[1], number, fen, kind)] if when_changed else found
     if end is not None and end[2] not in caliber.states:
         if not when_changed:
             return []
-        found.append((end[1], -whole[0], -whole[1]))
+        found.append((end[1], -number, -fen, kind))
+    return found
+
+
+def priced(life: Life, caliber: CaliberRow, until: dt.datetime) -> list[Share]:
+    """By the price, or the price of the technology."""
+    which = 1 if caliber.measure == "deal" else 2
+    day = own_day(life, caliber.dated_by)
+    steps = [(life.known, *life.first), *(one for one in life.amended if one[0] <= until)]
+    if caliber.amendments == "restate":
+        return [(day, 1, steps[-1][which], life.kind(until))]
+    found = [(day, 1, steps[0][which], life.kind(life.known))]
+    for before, after in itertools.pairwise(steps):
+        was, now = life.kind(before[0]), life.kind(after[0])
+        if was == now:
+            found.append((day_of(after[0]), 0, after[which] - before[which], now))
+        else:
+            found.append((day_of(after[0]), -1, -before[which], was))
+            found.append((day_of(after[0]), 1, after[which], now))
+    return found
+
+
+def received(life: Life, caliber: CaliberRow, until: dt.datetime) -> list[Share]:
+    """By what was received."""
+    day = own_day(life, caliber.dated_by)
+
+    def own(one: Paid) -> dt.date:
+        return one.day if caliber.dated_by == "receipt" else day
+
+    paid = [one for one in life.paid if one.at <= until]
+    if caliber.amendments == "restate":
+        return [(own(one), 0, one.fen, life.kind(until)) for one in paid]
+    found: list[Share] = []
+    for one in paid:
+        late = one.reverses and one.at > life.known
+        found.append((day_of(one.at) if late else own(one), 0, one.fen, life.kind(max(one.at, life.known))))
+    for (_, was), (when, now) in itertools.pairwise(life.kinds):
+        if life.known < when <= until:
+            moved = sum(one.fen for one in paid if one.at <= when)
+            found += [(day_of(when), 0, -moved, was), (day_of(when), 0, moved, now)]
     return found
 
 
@@ -165,7 +208,7 @@ def nature(code: str) -> str:
     return special.get(code) or begins.get(code[:2]) or first.get(code[:1]) or "unknown"
 
 
-def keys(life: Life, caliber: CaliberRow, day: dt.date) -> dict[str, str]:
+def keys(life: Life, caliber: CaliberRow, day: dt.date, kind: Kind) -> dict[str, str]:
     """What a contract is counted under in each breakdown."""
     row = life.row
     sells, buys = (
@@ -174,8 +217,8 @@ def keys(life: Life, caliber: CaliberRow, day: dt.date) -> dict[str, str]:
     )
     at_home = buys if caliber.side == "buyer" else not sells
     return {
-        "kind": row.kind,
-        "subkind": f"{row.kind}/{row.subkind}",
+        "kind": kind[0],
+        "subkind": "/".join(kind),
         "industry": row.industry_code or "",
         "field": row.technical_field,
         "seller": nature(row.seller_nature),
@@ -216,9 +259,9 @@ def recount(
         if not {"seller": sells, "buyer": buys, "either": sells or buys}[caliber.side]:
             continue
         apart: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-        for day, number, fen in adds(life, caliber, known_at):
+        for day, number, fen, kind in adds(life, caliber, known_at):
             if first <= day <= last:
-                for key in [*keys(life, caliber, day).items(), ("", "")]:
+                for key in [*keys(life, caliber, day, kind).items(), ("", "")]:
                     apart[key][0] += number
                     apart[key][1] += fen
         for key, (number, fen) in apart.items():

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from market.clock import local_date
 from market.db import Session, t
-from market.deals import receipts, service
+from market.deals import movements, receipts, recording, service
 from market.deals.inputs import ContractInput
-from market.deals.models import ContractSource, Receipt, TechnicalField
+from market.deals.models import Contract, ContractSource, ContractState, Receipt, TechnicalField
 from market.deals.receipts import ReceiptInput
 from market.deals.rules import SUBKINDS, Step
 from market.permissions import SYSTEM
@@ -32,21 +32,20 @@ class World:
         self.ids: list[int] = []
         self.open: list[int] = []
         """Those that are registered."""
+        self.kinds: dict[int, list[tuple[dt.datetime, tuple[str, str]]]] = {}
+        """What kind each was of, from when on."""
 
     def wait(self) -> None:
         """Let some time pass: seconds or weeks."""
         self.now += dt.timedelta(seconds=self.chance.choice((1, 600, 86_400 * self.chance.randint(1, 40))))
 
-    def enter(self) -> int:
-        """A contract registered before, or taken through the register today."""
+    def _input(self, registered: dt.date) -> ContractInput:
         pick = self.chance
         kind = pick.choice(list(SUBKINDS))
         deal = pick.choice((pick.randint(1, 99), pick.randint(10**5, 10**10)))
-        today = local_date(self.now)
-        registered = today - dt.timedelta(days=pick.choice((0, pick.randint(0, 500))))
         signed = registered - dt.timedelta(days=pick.randint(0, 200))
         costs = pick.randint(0, deal - 1)
-        data = ContractInput.model_validate(
+        return ContractInput.model_validate(
             {
                 "title": "技术合同", "kind": kind.value, "subkind": pick.choice(SUBKINDS[kind]).value,
                 "seller_name": "甲", "seller_region": pick.choice(REGIONS), "buyer_name": "乙",
@@ -58,6 +57,40 @@ class World:
                 "effective_on": pick.choice((None, signed + dt.timedelta(days=pick.randint(0, 300)))),
             }
         )  # fmt: skip
+
+    def _registered_on(self) -> dt.date:
+        return local_date(self.now) - dt.timedelta(days=self.chance.choice((0, self.chance.randint(0, 500))))
+
+    def enter_many(self, count: int) -> None:
+        """Contracts registered before, entered together: rows and events at once, movements by one call."""
+        made = []
+        for _ in range(count):
+            day = self._registered_on()
+            data = self._input(day)
+            made.append(
+                Contract(
+                    local_number=f"W-{len(self.ids) + len(made)}",
+                    state=ContractState.REGISTERED.value,
+                    source=self.chance.choice(SOURCES).value,
+                    registered_on=day,
+                    created_at=self.now,
+                    updated_at=self.now,
+                    **recording.values_of(self.session, SYSTEM, data),
+                )
+            )
+        self.session.add_all(made)
+        self.session.flush()
+        for one in made:
+            recording.add_event(self.session, SYSTEM, self.now, one, "enter", ContractState.REGISTERED)
+            assert one.id is not None
+            self._came(one.id, one.kind, one.subkind)
+        movements.record_registered(self.session, self.now, made)
+
+    def enter(self) -> int:
+        """A contract registered before, or taken through the register today."""
+        pick = self.chance
+        registered = self._registered_on()
+        data = self._input(registered)
         if pick.random() < 0.6:
             found = service.enter_registered(
                 self.session, SYSTEM, self.now, data, registered_on=registered, source=pick.choice(SOURCES)
@@ -72,17 +105,25 @@ class World:
                     self.reverse(found)
                 self.wait()
             service.step(self.session, SYSTEM, self.now, found, Step.REGISTER)
-        self.ids.append(found)
-        self.open.append(found)
+        self._came(found, data.kind.value, data.subkind.value)
         return found
 
+    def _came(self, contract_id: int, kind: str, subkind: str) -> None:
+        self.ids.append(contract_id)
+        self.open.append(contract_id)
+        self.kinds[contract_id] = [(BEGIN, (kind, subkind))]
+
     def amend(self, contract_id: int) -> None:
-        """Another price, and another price of the technology in it."""
+        """Another price, another price of the technology in it, sometimes another kind."""
         deal = self.chance.choice((self.chance.randint(1, 99), self.chance.randint(10**5, 10**10)))
+        kind = self.chance.choice((None, None, *SUBKINDS))
+        subkind = None if kind is None else self.chance.choice(SUBKINDS[kind])
         service.step(
-            self.session, SYSTEM, self.now, contract_id, Step.AMEND, deal_fen=deal,
-            technology_fen=deal, deductions=[], reason="补充协议",
+            self.session, SYSTEM, self.now, contract_id, Step.AMEND, deal_fen=deal, technology_fen=deal,
+            deductions=[], kind=kind, subkind=subkind, reason="补充协议",
         )  # fmt: skip
+        if kind is not None and subkind is not None:
+            self.kinds[contract_id].append((self.now, (kind.value, subkind.value)))
 
     def end(self, contract_id: int) -> None:
         """Deregistered or revoked."""
