@@ -30,6 +30,7 @@ from market.listings.models import Result, ResultClaim, ResultIp
 from market.parties import access
 from market.parties.models import ApiToken, MembershipRow, Organisation, Person, SignInSession
 from market.permissions import MARKET_ROLES, Actor, Membership, Role, Scope, Via
+from market.scrutiny.models import ContractFlag, FlagKind
 from matching.models import Proposal, ProposalEvent
 from web.seed import seed
 
@@ -78,6 +79,7 @@ class Market:
     contracts: list[int]
     enquiries: list[int]
     proposals: list[int]
+    flags: list[int]
 
 
 def bulk(session: Session, model: type[SQLModel], rows: list[dict[str, Any]]) -> list[int]:
@@ -433,6 +435,36 @@ def contracts(session: Session, now: dt.datetime, seller: int, buyer: int, count
     return ids
 
 
+def flags(session: Session, now: dt.datetime, contracts: list[int]) -> list[int]:
+    """Open flags: one on every contract, and four more on two that are about the first one or themselves."""
+    return bulk(
+        session,
+        ContractFlag,
+        [
+            {
+                "contract_id": id_,
+                "kind": kind.value,
+                "about": about,
+                "other_id": contracts[0] if kind is FlagKind.CYCLE else None,
+                "detail": {"days": 3, "deal_fen": 1, "other_fen": 1, "signed_on": now.date().isoformat()},
+                "raised_at": now,
+            }
+            for id_ in contracts[1:3]
+            for kind, about in ((FlagKind.CYCLE, str(contracts[0])), (FlagKind.ROUND_YEAR_END, ""))
+        ]
+        + [
+            {
+                "contract_id": id_,
+                "kind": FlagKind.RELATED_PARTY.value,
+                "about": "declared",
+                "detail": {},
+                "raised_at": now,
+            }
+            for id_ in contracts
+        ],
+    )
+
+
 def enquiries(
     session: Session, now: dt.datetime, from_: Account, to: Account, subjects: list[int], count: int
 ) -> list[int]:
@@ -544,7 +576,8 @@ def fill(
             session, now, people[Role.DEMAND_OWNER], people[Role.RESULTS_OFFICER], result_ids, enquiries_
         )
         proposal_ids = proposals(session, now, demand_ids, result_ids, proposals_)
-    return Market(people, result_ids, demand_ids, lot_ids, contract_ids, enquiry_ids, proposal_ids)
+        flag_ids = flags(session, now, contract_ids)
+    return Market(people, result_ids, demand_ids, lot_ids, contract_ids, enquiry_ids, proposal_ids, flag_ids)
 
 
 def _times(number: int, now: dt.datetime) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from market.deals.receipts import Ledger
 from market.deals.recording import reaches
 from market.deals.rules import Step
 from market.permissions import Action
-from market.scrutiny import objections, opinions
+from market.scrutiny import flag_queries, objections, opinions
+from market.scrutiny.flag_queries import FlagView
 from market.scrutiny.models import ObjectionState, Verdict
 from market.scrutiny.objections import ObjectionView
 from market.scrutiny.opinions import OpinionView
@@ -76,6 +77,7 @@ class DetailPage:
     countries: dict[str, str]
     royalty_percent: str | None
     foreign_amount: str
+    flags: list[FlagView]
 
 
 def _typed(form: Form, steps: list[Step]) -> list[tuple[str, str]]:
@@ -128,6 +130,7 @@ def detail(
             left = rules.working_days_left(today, found.decide_by)
         places = region_names(session, {found.seller_region, found.buyer_region}, page.language)
         ledger, proofs, told = None, [], []
+        flags = flag_queries.of_contract(session, page.actor, contract_id)
         changes = [] if since is None else queries.changes_since(session, page.actor, contract_id, since)
         against = objections.of_contract(session, page.actor, contract_id, detail=found.detail)
         if found.detail:
@@ -204,5 +207,6 @@ def detail(
         },
         royalty_percent=percent(found.royalty_ppm),
         foreign_amount=price.in_units(found.foreign_minor, found.currency) if found.foreign_minor else "",
+        flags=flags,
     )
     return page.render("contracts/detail.html", context)

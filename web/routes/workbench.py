@@ -30,6 +30,7 @@ from market.permissions import Action, Role
 from market.pricing import queries as pricing
 from market.pricing import trials
 from market.pricing.models import NoticeState
+from market.scrutiny import flag_queries
 from market.work import WorkState
 from matching import duplicates
 from matching.proposals import queries as proposals
@@ -241,6 +242,20 @@ def _contracts(page: Page, session: Session) -> Section:
     return Section("contracts_to_decide", lines, total, "/contracts?view=queue")
 
 
+def _flags(page: Page, session: Session) -> Section:
+    """For the registrar: what deserves a second look."""
+    found, total = flag_queries.flags(session, page.actor, limit=SHOWN)
+    lines = [
+        Line(
+            one.contract.title or one.contract.local_number,
+            f"/flags/{one.id}",
+            i18n.label(one.kind, page.language),
+        )
+        for one in found
+    ]
+    return Section("contract_flags", lines, total, "/flags")
+
+
 def _own_contracts(page: Page, session: Session) -> Section:
     """For a party: drafts to complete and what the registrar sent back."""
     wanted = deals.Filter(states=(ContractState.DRAFT, ContractState.SUPPLEMENT))
@@ -288,7 +303,7 @@ def workbench(page: PageDep, session: ReadTx) -> Response:
     if actor.can(Action.RESULT_MERGE):
         sections.append(_duplicates(page, session))
     if actor.can(Action.CONTRACT_REGISTER):
-        sections.append(_contracts(page, session))
+        sections += [_contracts(page, session), _flags(page, session)]
     if Role.BIDDER in roles:
         sections.append(_bidding(page, session))
     if own := _own(page, Role.RESULTS_OFFICER):
