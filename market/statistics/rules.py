@@ -178,9 +178,13 @@ class Period:
     @property
     def last(self) -> dt.date:
         """The last day of the quarter."""
-        month = self.quarter * 3
-        following = dt.date(self.year + (month == 12), month % 12 + 1, 1)
-        return following - dt.timedelta(days=1)
+        return month_end(self.year, self.quarter * 3)
+
+
+def month_end(year: int, month: int) -> dt.date:
+    """The last day of a month."""
+    following = dt.date(year + (month == 12), month % 12 + 1, 1)
+    return following - dt.timedelta(days=1)
 
 
 def share(numerator_fen: int, denominator_fen: int) -> Fraction:

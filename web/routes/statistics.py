@@ -27,8 +27,7 @@ from market.permissions import Action, require
 from market.statistics import queries, rules, service, snapshots
 from market.statistics.inputs import GdpReleaseInput, SnapshotInput
 from market.statistics.models import Vintage
-from market.statistics.rules import Dimension, NatureGroup
-from market.taxonomy.queries import industry_names
+from market.statistics.rules import Dimension
 from matching.proposals import funnel
 from web import i18n
 from web.deps import FormDep, PageDep, ReadTx
@@ -39,6 +38,7 @@ from web.routes.statistics_parts import (
     Breakdown,
     breakdowns,
     by_kind_and_year,
+    cell_names,
     drill,
     kind_chart,
     share_chart,
@@ -84,7 +84,8 @@ class Asked:
     as_of: dt.date
 
 
-def _asked(page: Page) -> Asked:
+def asked_for(page: Page) -> Asked:
+    """What the address asks for."""
     query, today = page.request.query_params, local_date(page.now)
     code, year, quarter = query.get("caliber", ""), query.get("year", ""), query.get("quarter", "")
     try:
@@ -100,7 +101,8 @@ def _asked(page: Page) -> Asked:
     )
 
 
-def _caliber(session: Session, code: str | None) -> queries.CaliberRow:
+def caliber_asked(session: Session, code: str | None) -> queries.CaliberRow:
+    """The caliber of a code; the default one for a code that is none."""
     try:
         return queries.caliber(session, code)
     except NotFound:
@@ -110,9 +112,9 @@ def _caliber(session: Session, code: str | None) -> queries.CaliberRow:
 @router.get("/statistics")
 def show_figure(page: PageDep, session: ReadTx) -> Response:
     """The figure, its inputs, its course over the years and what it is made of."""
-    asked = _asked(page)
+    asked = asked_for(page)
     detail = page.actor.can(Action.STATISTICS_READ_DETAIL)
-    counting = _caliber(session, asked.caliber)
+    counting = caliber_asked(session, asked.caliber)
     known = queries.years(session, asked.as_of)
     shown = sorted({*known[:YEARS_SHOWN], *([asked.year] if asked.year in known else [])})
     kept: KeptFigures = page.request.app.state.figures
@@ -138,7 +140,7 @@ def show_figure(page: PageDep, session: ReadTx) -> Response:
         share_chart=share_chart(course, target, page.language),
         kind_chart=kind_chart(course, page.language, detail=detail),
         kind_table=table,
-        breakdowns=breakdowns(session, page, figure, detail=detail),
+        breakdowns=breakdowns(session, page.language, figure, detail=detail),
         releases=queries.releases(session, counting.region_code),
         published=published,
         empty=not any(one.contract_count for one in course) and not figure.contract_count,
@@ -172,8 +174,8 @@ def _narrowed(page: Page) -> tuple[dict[Dimension, str], dict[str, str]]:
 
 
 def _figure_asked(page: Page, session: Session) -> queries.Figure:
-    asked = _asked(page)
-    counting = _caliber(session, asked.caliber)
+    asked = asked_for(page)
+    counting = caliber_asked(session, asked.caliber)
     year = asked.year
     if year is None:
         published = queries.releases(session, counting.region_code)
@@ -195,7 +197,7 @@ def show_counted(page: PageDep, session: ReadTx) -> Response:
         figure=figure,
         contracts=queries.contracts(session, figure, cells, limit=PER_PAGE, offset=(current - 1) * PER_PAGE),
         kinds={kind.value: kind for kind in ContractKind},
-        filters=_filter_words(session, page, wanted),
+        filters=_filter_words(session, page, figure, wanted),
         total=total,
         sum_fen=sum_fen if detail else None,
         current_page=current,
@@ -206,19 +208,16 @@ def show_counted(page: PageDep, session: ReadTx) -> Response:
     return page.render("statistics/contracts.html", context)
 
 
-def _filter_words(session: Session, page: Page, wanted: dict[str, str]) -> list[tuple[str, str]]:
-    language, words = page.language, []
+def _filter_words(
+    session: Session, page: Page, figure: queries.Figure, wanted: dict[str, str]
+) -> list[tuple[str, str]]:
+    names, words = cell_names(session, figure, page.language), []
     for key, value in wanted.items():
-        text = value
-        if key == "kind" and value in set(ContractKind):
-            text = i18n.label(ContractKind(value), language)
-        elif key == "industry":
-            names = industry_names(session, language)
-            text = names.get(value, i18n.term("statistics.industry_not_stated", language))
-        elif key == "seller" and value in set(NatureGroup):
-            text = i18n.label(NatureGroup(value), language)
+        text = names[Dimension(key)].get("" if value == "-" else value, value)
         rest = {name: one for name, one in page.request.query_params.items() if name not in (key, "page")}
-        words.append((f"{i18n.label(Dimension(key), language)}: {text}", url(page.request.url.path, **rest)))
+        words.append(
+            (f"{i18n.label(Dimension(key), page.language)}: {text}", url(page.request.url.path, **rest))
+        )
     return words
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 from markupsafe import Markup
 
 from market.db import Session
-from market.deals.models import ContractKind
+from market.deals.models import ContractKind, ContractSubkind, TechnicalField
 from market.money import FEN_PER_YI, FEN_PER_YUAN
-from market.statistics import queries
-from market.statistics.rules import Dimension, NatureGroup
+from market.statistics import queries, rules
+from market.statistics.rules import Dimension
 from market.taxonomy.queries import industry_names
 from web import charts, i18n
-from web.render import Page, url
+from web.render import url
 
 
 @dataclass(frozen=True)
@@ -113,22 +114,37 @@ def _wan(fen: int) -> str:
     return f"{hundredths // 100:,}.{hundredths % 100:02d}"
 
 
-def breakdowns(session: Session, page: Page, figure: queries.Figure, *, detail: bool) -> list[Breakdown]:
-    """The figure by kind, month, industry and seller, each row linked to its contracts."""
-    language = page.language
+def cell_names(session: Session, figure: queries.Figure, language: str) -> dict[Dimension, dict[str, str]]:
+    """What the keys of each breakdown are called; a key that is none of these is its own name (a town)."""
+
+    def labels(kind: type[enum.StrEnum]) -> dict[str, str]:
+        return {one.value: i18n.label(one, language) for one in kind}
+
+    kinds, subkinds = labels(ContractKind), labels(ContractSubkind)
     industries = industry_names(session, language)
-    kinds = {kind.value: i18n.label(kind, language) for kind in ContractKind}
-    sellers = {group.value: i18n.label(group, language) for group in NatureGroup}
     industries[""] = i18n.term("statistics.industry_not_stated", language)
+    natures = labels(rules.NatureGroup)
     months = [f"{number:02d}" for number in range(1, figure.period.quarter * 3 + 1)]
+    return {
+        Dimension.KIND: kinds,
+        Dimension.SUBKIND: {f"{a}/{b}": f"{kinds[a]} · {subkinds[b]}" for a in kinds for b in subkinds},
+        Dimension.MONTH: {month: f"{figure.period.year}-{month}" for month in months},
+        Dimension.FLOW: labels(rules.Flow),
+        Dimension.INDUSTRY: industries,
+        Dimension.FIELD: labels(TechnicalField),
+        Dimension.SELLER: natures,
+        Dimension.BUYER: natures,
+        Dimension.CIRCLE: labels(rules.Circle),
+        Dimension.TOWN: {"": i18n.term("statistics.town_not_stated", language)},
+        Dimension.SOURCE: labels(rules.Coverage),
+    }
+
+
+def breakdowns(session: Session, language: str, figure: queries.Figure, *, detail: bool) -> list[Breakdown]:
+    """The figure by everything that it can be broken down by, each row linked to its contracts."""
     found = []
-    for key, names in (
-        (Dimension.KIND, kinds),
-        (Dimension.MONTH, {month: f"{figure.period.year}-{month}" for month in months}),
-        (Dimension.INDUSTRY, industries),
-        (Dimension.SELLER, sellers),
-    ):
-        order = months if key is Dimension.MONTH else None
+    for key, names in cell_names(session, figure, language).items():
+        order = list(names) if key is Dimension.MONTH else None
         cells = queries.breakdown(figure, key, detail=detail, order=order)
         rows = [
             Row(
