@@ -26,6 +26,13 @@ def officer(client: TestClient, sign_in: SignIn, register: Register) -> TestClie
     return sign_in(client, register.actors["officer"])
 
 
+def dangling(page: str) -> list[str]:
+    """Links of the list of problems that lead to nothing, or to two things."""
+    links = re.findall(r'href="#(f-[^"]+)"', page)
+    assert links
+    return [link for link in links if page.count(f'id="{link}"') != 1]
+
+
 def filled(register: Register, **changes: str) -> dict[str, str]:
     return {
         "title": "泵用电机降噪技术许可", "kind": "licence", "subkind": "patent",
@@ -100,6 +107,7 @@ def test_a_wrong_input_is_answered_at_its_field(
 ) -> None:
     refused = officer.post("/contracts", data=filled(register, **changes))
     assert refused.status_code == 422
+    assert dangling(refused.text) == []
     assert f'href="#f-{at}"' in refused.text
     assert f'id="f-{at}-error"' in refused.text or f'id="f-{at}"' in refused.text
     assert 'value="泵用电机降噪技术许可"' in refused.text
@@ -159,6 +167,14 @@ def test_an_amendment_keeps_instalments_and_deal_together(
     refused = client.post(f"{address}/steps", data=form)
     assert refused.status_code == 422
     assert 'value="2027-03-02"' in refused.text
+    assert dangling(refused.text) == []
+    wrong = {
+        "registration_number": "1",
+        "deal_fen": "",
+        "deductions.0.fen": "-",
+        "kind": "y",
+    }
+    assert dangling(client.post(f"{address}/steps", data=form | wrong).text) == []
     changed = client.post(f"{address}/steps", data=form | {"instalments.1.fen": "10万"})
     assert changed.status_code == 303
     found = client.get(f"/api/v1/contracts/{contract}").json()

@@ -177,6 +177,7 @@ def test_experts_opinions_are_entered_and_taken_over(as_: As, register: Register
     refused = as_("official").post(f"{address}/opinions", data=form)
     assert refused.status_code == 422
     assert 'value="评审专家甲"' in refused.text
+    assert refused.text.count('id="f-kind"') == 1
     for wrong in ({"kind": "development"}, {"kind": "service", "technology_fen": "5万"}, {"given_on": "2099-01-01", "kind": "service"}):  # fmt: skip
         assert as_("official").post(f"{address}/opinions", data=form | wrong).status_code == 422
     assert as_("officer").post(f"{address}/opinions", data=form | {"kind": "service"}).status_code == 403
@@ -229,6 +230,7 @@ def test_an_objection_is_answered_and_nobody_outside_learns_who_raised_it(
         assert 'id="objections"' in page
     listed = as_("official").get("/contracts/objections").text
     assert OBJECTION["objector_name"] in listed
+    assert "Objections to be answered" in as_("official").get("/workbench").text
     assert as_("staff").get("/contracts/objections").status_code == 403
     found = re.search(r"/objections/(\d+)/answer", seen["official"])
     assert found is not None

@@ -68,7 +68,7 @@ def file_objection(page: PageDep, form: FormDep, contract_id: RowId) -> Response
         return f"/contracts/{contract_id}#objections"
 
     return page.submit(
-        form, action, lambda form: detail(page, contract_id, objection=form), flash="objection_filed"
+        form, action, lambda form: detail(page, contract_id, objection=form), flash="contract_objection_filed"
     )
 
 

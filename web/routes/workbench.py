@@ -30,7 +30,8 @@ from market.permissions import Action, Role
 from market.pricing import queries as pricing
 from market.pricing import trials
 from market.pricing.models import NoticeState
-from market.scrutiny import flag_queries
+from market.scrutiny import flag_queries, objections
+from market.scrutiny.models import ObjectionState
 from market.work import WorkState
 from matching import duplicates
 from matching.proposals import queries as proposals
@@ -242,6 +243,16 @@ def _contracts(page: Page, session: Session) -> Section:
     return Section("contracts_to_decide", lines, total, "/contracts?view=queue")
 
 
+def _objections(page: Page, session: Session) -> Section:
+    """For the registrar: objections to registered contracts that nobody has answered."""
+    found, total = objections.register_of(session, page.actor, (ObjectionState.OPEN,), limit=SHOWN, offset=0)
+    lines = [
+        Line(title, f"/contracts/{one.contract_id}#objection-{one.id}", day(one.filed_at))
+        for one, _, title in found
+    ]
+    return Section("objections", lines, total, "/contracts/objections")
+
+
 def _flags(page: Page, session: Session) -> Section:
     """For the registrar: what deserves a second look."""
     found, total = flag_queries.flags(session, page.actor, limit=SHOWN)
@@ -304,6 +315,7 @@ def workbench(page: PageDep, session: ReadTx) -> Response:
         sections.append(_duplicates(page, session))
     if actor.can(Action.CONTRACT_REGISTER):
         sections += [_contracts(page, session), _flags(page, session)]
+        sections.append(_objections(page, session))
     if Role.BIDDER in roles:
         sections.append(_bidding(page, session))
     if own := _own(page, Role.RESULTS_OFFICER):
