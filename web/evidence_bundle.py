@@ -131,7 +131,7 @@ def _contract(one: ContractDetail, say: Say) -> list[list[str]]:
         [say("field.registration_number"), one.registration_number or "—"],
         [say("field.seller"), one.seller_name],
         [say("field.buyer"), one.buyer_name],
-        [say("field.kind"), say(f"ContractKind.{one.kind.value}")],
+        [say("bundle.kind"), say(f"ContractKind.{one.kind.value}")],
         [say("field.deal_fen"), money(one.deal_fen)],
         [say("field.technology_fen"), money(one.technology_fen)],
         [say("field.pricing_mode"), say(f"PricingMode.{one.pricing_mode}") if one.pricing_mode else "—"],

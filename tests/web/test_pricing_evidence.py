@@ -95,7 +95,11 @@ def deal(register: Register, parts: wiring.Parts) -> int:
             | {"transfer_ppm": "5", "people": [{"name": "王五", "part": "main"}]}
         )
         splits.save(session, officer, now, contract, shared)
-        session.add(ContractFlag(contract_id=contract, kind="young_firm", raised_at=now, reason="已核实"))
+        session.add(
+            ContractFlag(
+                contract_id=contract, kind="related_party", about="declared", raised_at=now, reason="已核实"
+            )
+        )
     return contract
 
 
@@ -152,7 +156,7 @@ def test_everybody_gets_what_they_may_know(as_: As, deal: int) -> None:
         everything = seen[who].read("index.json").decode() + text_of(seen[who])
         assert ("李四" in everything) is named, who
         assert ("王五" in everything) is split, who
-        assert ("young_firm" in everything) is flag, who
+        assert ("已核实" in everything) is flag, who
         assert ("李四" in as_(who).get(f"/contracts/{deal}/pricing").text) is named, who
         assert "evidence.zip" in as_(who).get(f"/contracts/{deal}").text
 
