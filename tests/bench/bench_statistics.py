@@ -9,7 +9,7 @@ through the driver alone: one plain GROUP BY for each breakdown. `sum` is the he
 a single SUM. `drill`: every contract inside the year's figure is read, a piece at a time, and the growth of the
 process's memory while that goes on is told. Medians of several turns; `ratio` is the market's over the bare one's.
 
-What else belongs into this run (imports, say) is a function of a database in `PARTS`.
+The last rows are those of `bench_contract_import`: 100,000 contracts out of a file, beside a bare executemany.
 """
 
 import argparse
@@ -38,6 +38,8 @@ from market.statistics.models import Side
 from market.statistics.rules import Dimension
 from market.statistics.seed import seed_statistics
 from tests import services
+from tests.bench import bench_contract_import
+from tests.bench.bench_bids import databases
 from tests.bench.floor import in_turn, load_average, median, say
 
 CONTRACTS = 1_000_000
@@ -272,13 +274,25 @@ def drill(database: Database) -> list[Row]:
             "caliber": "C4",
             "contracts": number,
             "market_ms": round((time.perf_counter() - started) * 1000, 1),
-            "rss_growth_mib": round((_memory("VmHWM") - before) / 2**20, 1),
+            "rss_growth_mib": round(max(0, _memory("VmHWM") - before) / 2**20, 1),
         }
     say(json.dumps(row))
     return [row]
 
 
-PARTS: list[Callable[[Database], list[Row]]] = [figures, drill]
+def imports(count: int, engine: str | None) -> list[Row]:
+    """Contracts imported from a file into a database of their own, with a bar of progress."""
+    found: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="bench") as name, databases(Path(name)) as urls:
+        for dialect, url in urls.items():
+            if engine in (None, dialect):
+                database = Database(url)
+                try:
+                    migrations.upgrade(database)
+                    found += bench_contract_import.measure(database, count)
+                finally:
+                    database.dispose()
+    return found
 
 
 def run(url: str, count: int) -> list[Row]:
@@ -288,7 +302,7 @@ def run(url: str, count: int) -> list[Row]:
         migrations.upgrade(database)
         took = seconds(lambda: say(f"{fill(database, count):,} movements"))
         say(f"made in {took:.0f} s; {load_average()}")
-        return [row for part in PARTS for row in part(database)]
+        return figures(database) + drill(database)
     finally:
         database.dispose()
 
@@ -299,6 +313,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--contracts", type=int, default=int(os.environ.get("CONTRACTS") or CONTRACTS))
+    parser.add_argument("--imports", type=int, help="contracts to import; default: a tenth of the others")
     parser.add_argument("--engine", choices=("sqlite", "postgresql"), help="default: both")
     options = parser.parse_args()
     rows: list[Row] = []
@@ -328,6 +343,9 @@ def main() -> None:
                     ) as connection:
                         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
                     maintenance.dispose()
+    imported = options.contracts // 10 if options.imports is None else options.imports
+    if imported:
+        rows += imports(imported, options.engine)
     print(
         json.dumps(
             {
