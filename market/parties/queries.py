@@ -158,7 +158,16 @@ def organisations(
 
 
 _PRIVATE = ("contact_name", "contact_phone", "contact_email", "state_reason")
-_WHOLE = (*_LISTED, "country_code", "nature_code", "founded_on", "website", *_PRIVATE, "version", "updated_at")
+_WHOLE = (
+    *_LISTED,
+    "country_code",
+    "nature_code",
+    "founded_on",
+    "website",
+    *_PRIVATE,
+    "version",
+    "updated_at",
+)
 
 
 def organisation(session: Session, actor: Actor, organisation_id: int) -> OrganisationProfile:

@@ -141,9 +141,11 @@ def neighbours(number: str) -> Iterator[str]:
                 yield number[:place] + other + number[place + 1 :]
 
 
-def alone(one: Seen, values: Values, today: dt.date) -> list[Finding]:
-    """What one contract shows by itself."""
-    found = [_round_year_end(one, values), *_young(one, values), _unpaid(one, values, today), _declared(one)]
+def alone(one: Seen, values: Values, today: dt.date, asked_since: dt.date = dt.date.min) -> list[Finding]:
+    """What one contract shows by itself. Receipts of prices that fell due before `asked_since` are not asked
+    for: that early nobody may have entered any."""
+    unpaid = _unpaid(one, values, today, asked_since)
+    found = [_round_year_end(one, values), *_young(one, values), unpaid, _declared(one)]
     return [finding for finding in found if finding is not None]
 
 
@@ -258,7 +260,7 @@ def falls_due(one: Seen) -> dt.date | None:
     return min(day for day, _ in one.instalments) if one.instalments else one.ends_on
 
 
-def _unpaid(one: Seen, values: Values, today: dt.date) -> Finding | None:
+def _unpaid(one: Seen, values: Values, today: dt.date, asked_since: dt.date) -> Finding | None:
     """Nothing received long after the price fell due. Receipts of what was registered elsewhere are not
     kept here."""
     limit, due = values.get(NO_RECEIPT_DAYS), falls_due(one)
@@ -266,7 +268,7 @@ def _unpaid(one: Seen, values: Values, today: dt.date) -> Finding | None:
         return None
     if one.source in _ELSEWHERE or one.deal_fen <= 0 or one.received_fen > 0:
         return None
-    if (today - due).days <= limit:
+    if due < asked_since or (today - due).days <= limit:
         return None
     by = "instalment" if one.instalments else "end"
     detail = {"due_on": due.isoformat(), "by": by, "deal_fen": one.deal_fen}

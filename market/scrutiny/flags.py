@@ -81,11 +81,13 @@ def survey(session: Session, now: dt.datetime, contract_ids: Iterable[int]) -> S
     if len(ids) > CHUNK:
         raise ValueError("too many contracts for one look")
     today = local_date(now)
-    values = {name: policy.value for name, policy in in_force(session, today).items()}
+    known = in_force(session, today)
+    values = {name: policy.value for name, policy in known.items()}
+    asked = known.get(rules.NO_RECEIPT_DAYS)
     seen = {one.id: one for one in _seen(session, ids) if one.state in rules.LOOKED_AT}
     found: dict[_Key, Finding] = {}
     for one in seen.values():
-        _add(found, rules.alone(one, values, today))
+        _add(found, rules.alone(one, values, today, asked.valid_from if asked else dt.date.min))
     pairs = _pairs(session, list(seen.values()), values)
     others = {other for pair in pairs for other in pair} - seen.keys()
     seen |= {one.id: one for one in _seen(session, sorted(others))}

@@ -182,6 +182,12 @@ def test_nothing_received_long_after_the_price_fell_due(changes: dict[str, Any],
     assert alone(today=day, **changes) == []
 
 
+def test_receipts_from_before_they_were_entered_are_not_asked_for() -> None:
+    one = like(ends_on=DUE)
+    assert rules.alone(one, VALUES, TODAY, DUE) != []
+    assert rules.alone(one, VALUES, TODAY, DUE + dt.timedelta(days=1)) == []
+
+
 def test_a_declared_relation_is_told() -> None:
     assert alone(related_party=True) == [("related_party", "declared")]
 

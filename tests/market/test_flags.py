@@ -181,6 +181,18 @@ def test_nothing_received_is_found_by_time_alone_and_lapses_with_a_receipt(
     assert only_closed(session).lapsed
 
 
+def test_what_fell_due_before_the_rows_first_day_is_not_asked_for(
+    session: Session, now: dt.datetime, world: World
+) -> None:
+    days = ("2024-12-31", "2025-01-01")
+    first, second = (
+        enter(session, now, world, *REGISTER, title=day, signed_on="2024-01-01", ends_on=day) for day in days
+    )
+    flags.look(session, now, [first, second])
+    assert (first, "no_receipt", "") not in standing(session)
+    assert (second, "no_receipt", "") in standing(session)
+
+
 def only_closed(session: Session) -> flag_queries.FlagView:
     found, _ = flag_queries.flags(session, OFFICIAL, closed=True)
     assert len(found) == 1
