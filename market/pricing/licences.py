@@ -100,7 +100,7 @@ def _mine(session: Session, actor: Actor, licence_id: int, version: int | None) 
         raise NotFound(kind="open_licence")
     require_for(actor, Action.RESULT_EDIT, row.organisation_id)
     if version is not None and row.version != version:
-        raise Conflict(current=row.version)
+        raise Conflict(field="version", current=row.version)
     return row
 
 

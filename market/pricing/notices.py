@@ -16,7 +16,9 @@ from market.db import Session, for_update, t
 from market.deals.models import Contract
 from market.deals.policies import Policy, policy_at
 from market.errors import Conflict, InvalidInput, NotAllowed, NotFound, SignInRequired, WrongState
-from market.permissions import SYSTEM, Action, Actor, can
+from market.parties.mail import mail_people
+from market.parties.models import MembershipRow
+from market.permissions import SYSTEM, Action, Actor, Role, can
 from market.pricing import rules
 from market.pricing.inputs import DecisionInput, NoticeInput, ObjectionInput, StartInput
 from market.pricing.models import NoticeState, PricingEvent, PricingNotice, PricingSubject
@@ -53,7 +55,7 @@ def _notice(session: Session, actor: Actor, notice_id: int, version: int | None)
     if row is None or not may_read(actor, row.organisation_id, row.market_from):
         raise NotFound(kind="pricing_notice")
     if version is not None and row.version != version:
-        raise Conflict(current=row.version)
+        raise Conflict(field="version", current=row.version)
     return row
 
 
@@ -237,7 +239,7 @@ def _last_started(session: Session, notice_id: int | None) -> dt.datetime | None
 
 
 def object_to(session: Session, actor: Actor, now: dt.datetime, notice_id: int, data: ObjectionInput) -> int:
-    """Object to a running notice; returns the objection's id.
+    """Object to a running notice; returns the objection's id. The owner's people are mailed.
 
     Raises NotFound, SignInRequired, NotAllowed (another's organisation), WrongState once its days are over.
     """
@@ -277,7 +279,30 @@ def object_to(session: Session, actor: Actor, now: dt.datetime, notice_id: int, 
         detail={"objection_id": [None, objection.id]},
     )
     assert objection.id is not None
+    told = {"notice_id": notice_id, "title": row.title}
+    mail_people(
+        session,
+        _officers(session, row.organisation_id),
+        "notice_objection",
+        told,
+        key=str(objection.id),
+        now=now,
+    )
     return objection.id
+
+
+def _officers(session: Session, organisation_id: int) -> list[int]:
+    """The owner's people who look after results."""
+    m = t(MembershipRow).c
+    return list(
+        session.scalars(
+            sa.select(m.person_id).where(
+                m.organisation_id == organisation_id,
+                m.role == Role.RESULTS_OFFICER.value,
+                m.ended_at.is_(None),
+            )
+        )
+    )
 
 
 def _objection(session: Session, objection_id: int, notice_id: int) -> Objection:
@@ -302,7 +327,7 @@ def decide(
     objection_id: int,
     data: DecisionInput,
 ) -> NoticeState:
-    """Answer an objection for the owner; returns the notice's state.
+    """Answer an objection for the owner; returns the notice's state. Whoever objected is mailed the answer.
 
     Upheld, the notice stays objected until what it says is changed (its days start anew) or it is
     withdrawn; rejected, it goes on where it was. Raises NotFound, NotAllowed, WrongState.
@@ -347,6 +372,11 @@ def _settle(
         row.state = rules.settled(
             open_objections=open_, upheld=upheld, today=local_date(now), ends_on=row.ends_on
         ).value
+    if to is not ObjectionState.WITHDRAWN and objection.filed_by is not None:
+        told = {"notice_id": row.id, "title": row.title, "state": to.value, "answer": answer}
+        mail_people(
+            session, [objection.filed_by], "notice_objection_answered", told, key=str(objection.id), now=now
+        )
     _record(
         session, actor, now, row, NoticeStep.SETTLE, before.value,
         detail={"objection": [ObjectionState.OPEN.value, to.value]}, reason=answer,

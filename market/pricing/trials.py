@@ -81,7 +81,7 @@ def _trial(session: Session, actor: Actor, trial_id: int, version: int | None) -
     if row is None or not may_read(actor, row.owner_id, row.user_id):
         raise NotFound(kind="trial")
     if version is not None and row.version != version:
-        raise Conflict(current=row.version)
+        raise Conflict(field="version", current=row.version)
     return row
 
 

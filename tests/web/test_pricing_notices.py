@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from market.clock import FixedClock
+from market.db import t
 from market.permissions import Actor
+from market.work import WorkItem
 from tests.web.pricing import make_result
 from tests.web.register import Register, make_register
 from web import wiring
@@ -76,6 +79,16 @@ def test_a_notice_is_written_published_objected_to_answered_and_signed(
     answer = {"answer": "依据评估报告"}
     assert as_("buyer").post(f"{address}/objections/1", data=answer).status_code == 403
     assert as_("officer").post(f"{address}/objections/1", data=answer).status_code == 303
+    with register.db.read() as session:
+        mails = [
+            (row.payload["template"], row.payload["to"], row.payload["params"].get("answer"))
+            for row in session.execute(sa.select(t(WorkItem).c.payload).order_by(t(WorkItem).c.id))
+            if row.payload.get("template", "").startswith("notice_")
+        ]
+    assert mails == [
+        ("notice_objection", "officer@example.com", None),
+        ("notice_objection_answered", "buyer@example.com", "依据评估报告"),
+    ]
     changed = data | {"price_fen": "36万", "unit_place": "公告栏", "version": "4"}
     refused = as_("officer").post(f"{address}/edit", data=changed)
     assert (refused.status_code, 'value="36万"' in refused.text) == (422, True)
