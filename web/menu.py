@@ -57,6 +57,7 @@ _FOOTER = (
     ("/experts", "menu.experts"),
     ("/notices", "menu.notices"),
     ("/open-licences", "menu.open_licences"),
+    ("/open-data", "menu.open_data"),
     ("/help/api", "menu.api"),
 )
 

@@ -127,6 +127,16 @@ class Settings(BaseSettings):
     listing_days: int = Field(
         180, ge=7, le=730, description="days a listing is shown without being reconfirmed"
     )
+    ocid_prefix: str = Field(
+        "ocds-000000",
+        pattern=r"^ocds-[a-z0-9]{6}$",
+        description="prefix of open contracting identifiers, given by the standard's registry; zeros for none yet",
+    )
+    open_licence: str = Field(
+        "https://creativecommons.org/licenses/by/4.0/",
+        pattern=r"^https://\S+$",
+        description="address of the licence of the open data",
+    )
     log_json: bool = Field(False, description="log as JSON lines")
 
     @model_validator(mode="after")

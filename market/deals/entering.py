@@ -111,6 +111,7 @@ def enter(
     )
     entered = [SimpleNamespace(id=one, **row) for one, row in zip(ids, rows, strict=True)]
     movements.record_registered(session, now, cast("list[Contract]", entered))
+    recording.leave_news(session, now, f"{ids[0]}-{ids[-1]}", ids)
     return ids
 
 

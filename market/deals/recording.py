@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from market import work
 from market.db import Session, for_update, t, upsert
 from market.deals import price, rules
 from market.deals.inputs import ContractInput
 from market.deals.models import Contract, ContractEvent, ContractNumber, ContractState
+from market.deals.rules import Step
 from market.errors import Conflict, Duplicate, InvalidInput, NotAllowed, NotFound, SignInRequired
 from market.listings.models import Result
 from market.listings.queries import standing
@@ -259,6 +261,17 @@ def told(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row.get(name) for name in _AUDITED}
 
 
+NEWS = "contract.news"
+"""Work: an event of contracts that the public may know of; {"contract_ids": [id]}."""
+
+PUBLIC_STEPS = frozenset(step.value for step in (Step.REGISTER, Step.AMEND, Step.DEREGISTER, Step.REVOKE))
+
+
+def leave_news(session: Session, now: dt.datetime, key: str, contract_ids: Sequence[int]) -> None:
+    """Leave the telling of what happened as work in the same transaction."""
+    work.enqueue(session, NEWS, {"contract_ids": list(contract_ids)}, key=key, now=now)
+
+
 def add_event(
     session: Session,
     actor: Actor,
@@ -274,6 +287,8 @@ def add_event(
     """Add an event. Amounts after are those of the contract now; before, those given or the same."""
     deal, technology = amounts or (contract.deal_fen, contract.technology_fen)
     assert contract.id is not None
+    if what in PUBLIC_STEPS:
+        leave_news(session, contract.updated_at, f"{contract.id}:{contract.version}:{what}", [contract.id])
     session.add(
         ContractEvent(
             contract_id=contract.id,

@@ -34,6 +34,7 @@ from web.routes import (
     lot_stage,
     lots,
     matches,
+    open_data,
     organisations,
     preferences,
     pricing_evidence,
@@ -49,6 +50,7 @@ from web.routes import (
     search,
     sockets,
     statistics,
+    statistics_calibers,
     statistics_live,
     statistics_plan,
     statistics_report,
@@ -60,6 +62,7 @@ from web.routes import (
 from web.routes.api import attachments as api_attachments
 from web.routes.api import audit as api_audit
 from web.routes.api import contract_ledger as api_contract_ledger
+from web.routes.api import contract_review as api_contract_review
 from web.routes.api import contracts as api_contracts
 from web.routes.api import demands as api_demands
 from web.routes.api import deposits as api_deposits
@@ -96,21 +99,22 @@ PAGES: list[APIRouter] = [
     lot_bids.router,
     lot_documents.router,
     statistics.router,
+    statistics_calibers.router,
     statistics_live.router,
+    statistics_plan.router,
     statistics_report.router,
     statistics_snapshots.router,
-    statistics_plan.router,
     funnel.router,
     account.router,
     admin.router,
     attachments.router,
     auction_rules.router,
     auth.router,
+    # Before `contracts`: its fixed path would be taken for a contract's id.
+    contract_review.router,
     contracts.router,
     contract_ledger.router,
     duplicates.router,
-    # Before `contracts`: its fixed path would be taken for a contract's id.
-    contract_review.router,
     enquiries.router,
     exchange.router,
     experts.router,
@@ -120,6 +124,7 @@ PAGES: list[APIRouter] = [
     help_pages.router,
     listings.router,
     matches.router,
+    open_data.router,
     organisations.router,
     preferences.router,
     pricing_evidence.router,
@@ -144,6 +149,7 @@ API: list[APIRouter] = [
     api_saved_searches.router,
     api_contracts.router,
     api_contract_ledger.router,
+    api_contract_review.router,
     api_deposits.router,
     api_statistics.router,
     api_audit.router,

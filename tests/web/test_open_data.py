@@ -1,0 +1,70 @@
+"""The register as open data: page, feed, download, made by the worker from what the register leaves."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+from starlette.testclient import TestClient
+
+from market.deals import service as deals
+from market.deals.inputs import ContractInput
+from market.permissions import COMMAND_LINE
+from market.work import run_one
+from web import open_data_work, wiring
+
+
+def registered(parts: wiring.Parts, count: int) -> None:
+    now = parts.clock.now()
+    day = now.date() - dt.timedelta(days=20)
+    with parts.db.write() as session:
+        for number in range(count):
+            data = ContractInput.model_validate(
+                {
+                    "title": f"第{number}项专利", "kind": "assignment", "subkind": "patent",
+                    "seller_name": "某大学本部", "seller_region": "330106", "buyer_name": "王小明",
+                    "buyer_region": "331081", "deal_fen": 100, "technical_field": "electronics",
+                    "signed_on": day.isoformat(),
+                }
+            )  # fmt: skip
+            deals.enter_registered(session, COMMAND_LINE, now, data, registered_on=day)
+    while run_one(parts.db, open_data_work.handlers(parts), parts.clock.now):
+        pass
+
+
+def test_a_reader_follows_the_feed_to_its_end(client: TestClient, parts: wiring.Parts) -> None:
+    registered(parts, 103)
+    seen, address = [], "/open-data/releases"
+    while True:
+        package = client.get(address).json()
+        if not package["releases"]:
+            break
+        seen += package["releases"]
+        address = package["links"]["next"].removeprefix(parts.settings.base_url.rstrip("/"))
+    assert len(seen) == len({one["id"] for one in seen}) == 103
+    assert seen[0]["tender"]["title"] == "转让/许可:第0项专利"
+    assert "王小明" not in json.dumps(seen, ensure_ascii=False)
+    assert client.get(address).json()["links"]["next"].endswith("after=103")
+    answer = client.get("/open-data/releases.jsonl")
+    assert [json.loads(line) for line in answer.text.splitlines()] == seen
+
+
+def test_the_page_and_the_extension_are_there_for_everybody(client: TestClient, parts: wiring.Parts) -> None:
+    registered(parts, 1)
+    page = client.get("/open-data")
+    assert page.status_code == 200
+    assert "1 releases about 1 contracts" in page.text
+    assert "ocds-000000" in page.text
+    package = client.get("/open-data/releases").json()
+    (extension,) = package["extensions"]
+    described = client.get(extension.removeprefix(parts.settings.base_url.rstrip("/"))).json()
+    assert described["schemas"] == ["release-schema.json"]
+    schema = client.get("/static/ocds/release-schema.json").json()
+    told = package["releases"][0]["contracts"][0]["technologyContract"]
+    assert set(told) <= set(schema["definitions"]["TechnologyContract"]["properties"])
+
+
+def test_a_number_that_is_none_is_refused(client: TestClient) -> None:
+    for after in ("-1", "x", "9" * 30):
+        assert client.get(f"/open-data/releases?after={after}").status_code in (400, 404, 422)
+    assert client.get("/open-data/releases?after=5").json()["releases"] == []
