@@ -96,17 +96,18 @@ def decide(
     session: Session,
     actor: Actor,
     now: dt.datetime,
+    contract_id: int,
     objection_id: int,
     data: DecisionInput,
     *,
     version: int | None = None,
-) -> int:
-    """Answer an objection; returns the contract's id. Parties and objector are mailed the answer.
+) -> None:
+    """Answer an objection to a contract. Parties and objector are mailed the answer.
 
     Raises NotFound, NotAllowed, WrongState (it is not open), Conflict, InvalidInput (no decision).
     """
     require(actor, Action.CONTRACT_REGISTER)
-    row = _locked(session, objection_id)
+    row = _locked(session, contract_id, objection_id)
     if version is not None and row.version != version:
         raise Conflict(current=row.version)
     if data.state not in DECISIONS:
@@ -135,17 +136,16 @@ def decide(
     }  # fmt: skip
     enqueue(session, "mail.send", payload, key=f"objection_answered:{objection_id}:objector", now=now)
     session.flush()
-    return row.subject_id
 
 
-def withdraw(session: Session, actor: Actor, now: dt.datetime, objection_id: int) -> int:
-    """Take one's own objection back; returns the contract's id.
+def withdraw(session: Session, actor: Actor, now: dt.datetime, contract_id: int, objection_id: int) -> None:
+    """Take one's own objection back.
 
     Raises SignInRequired, NotFound, NotAllowed for anybody else's, WrongState.
     """
     if actor.person_id is None:
         raise SignInRequired
-    row = _locked(session, objection_id)
+    row = _locked(session, contract_id, objection_id)
     if row.filed_by != actor.person_id:
         raise NotAllowed
     _close(row, _S.WITHDRAWN, now, actor, "")
@@ -158,13 +158,14 @@ def withdraw(session: Session, actor: Actor, now: dt.datetime, objection_id: int
         after={"objection_id": objection_id},
     )
     session.flush()
-    return row.subject_id
 
 
-def _locked(session: Session, objection_id: int) -> Objection:
+def _locked(session: Session, contract_id: int, objection_id: int) -> Objection:
     o = t(Objection).c
     statement = sa.select(Objection).where(
-        o.id == objection_id, o.subject_kind == ObjectionSubject.CONTRACT.value
+        o.id == objection_id,
+        o.subject_id == contract_id,
+        o.subject_kind == ObjectionSubject.CONTRACT.value,
     )
     row: Objection | None = session.scalars(
         for_update(statement.execution_options(populate_existing=True), session)

@@ -180,3 +180,25 @@ def test_an_amendment_keeps_instalments_and_deal_together(
     found = client.get(f"/api/v1/contracts/{contract}").json()
     assert found["deal_fen"] == 60_000_000
     assert [one["fen"] for one in found["instalments"]] == [50_000_000, 10_000_000]
+
+
+def test_a_price_in_dollars_is_amended_in_dollars(
+    client: TestClient, sign_in: SignIn, register: Register
+) -> None:
+    contract = register.enter(
+        register.now.date(), deductions=[], deal_fen=None, currency="USD", foreign_amount="1000",
+        exchange_rate="7.10", rate_on="2026-02-20",
+    )  # fmt: skip
+    client = sign_in(client, register.actors["official"])
+    address = f"/contracts/{contract}"
+    page = client.get(address).text
+    assert 'name="foreign_amount"' in page
+    assert 'name="deal_fen"' not in page
+    form = {"step": "amend", "version": "1", "reason": "补充协议", "foreign_amount": "1,500.55"}
+    refused = client.post(f"{address}/steps", data=form | {"foreign_amount": "much"})
+    assert refused.status_code == 422
+    assert dangling(refused.text) == []
+    assert client.post(f"{address}/steps", data=form).status_code == 303
+    found = client.get(f"/api/v1/contracts/{contract}").json()
+    assert (found["deal_fen"], found["technology_fen"]) == (1_065_391, 1_065_391)  # 10,653.905 yuan
+    assert (found["foreign_minor"], found["exchange_rate"]) == (150_055, "7.10")

@@ -278,3 +278,31 @@ def test_an_objection_is_for_what_the_public_knows_and_may_be_taken_back(as_: As
     assert as_("stranger").post(back).status_code == 409
     take(register, contract, Step.REVOKE)
     assert as_("visitor").post(f"{address}/objections", data=OBJECTION).status_code == 409
+
+
+def test_objections_over_the_api_tell_no_more_than_the_page(as_: As, register: Register) -> None:
+    contract, other = register.enter(dt.date(2024, 5, 6)), register.enter(dt.date(2024, 5, 7), title="另一份")
+    address = f"/api/v1/contracts/{contract}/objections"
+    assert as_("visitor").post(address, json=OBJECTION).status_code == 401
+    made = as_("stranger").post(address, json=OBJECTION)
+    assert made.status_code == 201
+    one = made.json()["items"][0]
+    assert one["own"]
+    public = as_("visitor").get(address).json()["items"][0]
+    assert (public["state"], public["grounds"], public["objector_name"], public["contact"]) == (
+        "open",
+        "",
+        "",
+        "",
+    )
+    party = as_("buyer").get(address).json()["items"][0]
+    assert (party["grounds"], party["objector_name"]) == (OBJECTION["grounds"], "")
+    answer = {"state": "upheld", "answer": "属重复登记，将予撤销。"}
+    elsewhere = f"/api/v1/contracts/{other}/objections/{one['id']}/answer"
+    assert as_("official").post(elsewhere, json=answer).status_code == 404
+    assert as_("staff").post(f"{address}/{one['id']}/answer", json=answer).status_code == 403
+    done = as_("official").post(f"{address}/{one['id']}/answer", json=answer).json()["items"][0]
+    assert (done["state"], done["answer"]) == ("upheld", answer["answer"])
+    assert as_("stranger").post(f"{address}/{one['id']}/withdraw").status_code == 409
+    assert as_("visitor").get(f"/api/v1/contracts/{contract}/opinions").status_code == 404
+    assert as_("buyer").get(f"/api/v1/contracts/{contract}/opinions").json() == {"items": []}

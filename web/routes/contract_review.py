@@ -81,8 +81,8 @@ def answer_objection(page: PageDep, form: FormDep, contract_id: RowId, objection
         entered = {name: values for name, values in form.entered.items() if name != "version"}
         data = replace(form, entered=entered).parse(DecisionInput)
         version = form.number("version") or None
-        concerned = objections.decide(session, page.actor, page.now, objection_id, data, version=version)
-        return f"/contracts/{concerned}#objections"
+        objections.decide(session, page.actor, page.now, contract_id, objection_id, data, version=version)
+        return f"/contracts/{contract_id}#objections"
 
     def again(form: Form) -> Response:
         named = {**form.entered, "objection_id": [str(objection_id)]}
@@ -101,7 +101,7 @@ def withdraw_objection(page: PageDep, form: FormDep, contract_id: RowId, objecti
     """Take one's own objection back."""
 
     def action(session: Session) -> str:
-        concerned = objections.withdraw(session, page.actor, page.now, objection_id)
-        return f"/contracts/{concerned}#objections"
+        objections.withdraw(session, page.actor, page.now, contract_id, objection_id)
+        return f"/contracts/{contract_id}#objections"
 
     return page.submit(form, action, lambda _form: detail(page, contract_id), flash="withdrawn")
