@@ -40,20 +40,37 @@ class Kept:
     """A file of the bundle: where it lies in it, and what it proves."""
 
     path: str
-    file: FileView
     what: str
+    sha256: str
+    size: int
+    content: bytes | None = None
+    """The bytes of a document made for the bundle; None for a file that lies in the store."""
 
 
-def kept_files(found: Evidence, say: Callable[[str], str]) -> list[Kept]:
+Made = tuple[str, str, bytes]
+"""A document made for the bundle: its name, what it is (a key of the terms), its bytes."""
+
+
+def kept_files(found: Evidence, made: Sequence[Made], say: Callable[[str], str]) -> list[Kept]:
     """The files of a bundle, numbered in their order. `say` names a key of the terms."""
-    files = [(proof.file, say(f"EvidenceKind.{proof.kind.value}")) for proof in found.files]
+    files: list[tuple[FileView, str]] = [
+        (proof.file, say(f"EvidenceKind.{proof.kind.value}")) for proof in found.files
+    ]
     files += [
         (found.papers[one.id], f"{say('PricingSubject.priority')} · {one.holder_name}")
         for one in found.rights
         if one.id in found.papers
     ]
+    kept: list[tuple[str, str, str, int, bytes | None]] = [
+        (file.name, what, file.sha256, file.size, None) for file, what in files
+    ]
+    kept += [
+        (name, say(key), hashlib.sha256(content).hexdigest(), len(content), content)
+        for name, key, content in made
+    ]
     return [
-        Kept(f"files/{number:03d} {file.name}", file, what) for number, (file, what) in enumerate(files, 1)
+        Kept(f"files/{number:03d} {name}", what, digest, size, content)
+        for number, (name, what, digest, size, content) in enumerate(kept, 1)
     ]
 
 
@@ -80,7 +97,7 @@ def document(
         "sections": [
             _section(say, "contract", _contract(contract, say)),
             _section(
-                say, "files", [[one.path.removeprefix("files/"), one.what, one.file.sha256] for one in files],
+                say, "files", [[one.path.removeprefix("files/"), one.what, one.sha256] for one in files],
                 [4, 2, 4], ("name", "what", "sha256"),
             ),
             *_notices(found, say),
@@ -134,12 +151,19 @@ def _contract(one: ContractDetail, say: Say) -> list[list[str]]:
         [say("bundle.kind"), say(f"ContractKind.{one.kind.value}")],
         [say("field.deal_fen"), money(one.deal_fen)],
         [say("field.technology_fen"), money(one.technology_fen)],
+        [say("bundle.source"), _source(one, say)],
         [say("field.pricing_mode"), say(f"PricingMode.{one.pricing_mode}") if one.pricing_mode else "—"],
         [say("field.signed_on"), day(one.signed_on)],
         [say("field.registered_on"), day(one.registered_on)],
         [say("field.state"), say(f"ContractState.{one.state.value}")],
         [say("field.related_party"), say("bundle.yes" if one.related_party else "bundle.no")],
     ]
+
+
+def _source(one: ContractDetail, say: Say) -> str:
+    number = one.source_lot_id or one.source_enquiry_id
+    source = say(f"ContractSource.{one.source.value}")
+    return source if number is None else f"{source} {number}"
 
 
 def _actor(name: str, say: Say) -> str:
@@ -239,22 +263,26 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def make(found: Evidence, store: FileStore, settings: Settings, now: dt.datetime, language: str) -> IO[bytes]:
-    """The ZIP, at its beginning, in memory or in a file that goes with it.
+def make(
+    found: Evidence,
+    made: Sequence[Made],
+    store: FileStore,
+    settings: Settings,
+    now: dt.datetime,
+    language: str,
+) -> IO[bytes]:
+    """The ZIP, at its beginning, in memory or in a file that goes with it. `made` documents come with it.
 
     Raises FontMissing, and Unavailable when a file is gone or is not what it was.
     """
-    files = kept_files(found, lambda key: i18n.term(key, language))
+    files = kept_files(found, made, lambda key: i18n.term(key, language))
     stamp = now.astimezone(SHANGHAI).timetuple()[:6]
     index = typeset(TEMPLATE, document(found, files, settings, now, language), now)
-    listed = [
-        {"path": one.path, "what": one.what, "size": one.file.size, "sha256": one.file.sha256}
-        for one in files
-    ]
+    listed = [{"path": one.path, "what": one.what, "size": one.size, "sha256": one.sha256} for one in files]
     facts = json.dumps(
         {**_plain(found), "made_at": now.isoformat(), "files": listed}, ensure_ascii=False, indent=1
     ).encode()
-    sums = {one.path: one.file.sha256 for one in files}
+    sums = {one.path: one.sha256 for one in files}
     out = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115
     try:
         with zipfile.ZipFile(out, "w") as archive:
@@ -262,7 +290,10 @@ def make(found: Evidence, store: FileStore, settings: Settings, now: dt.datetime
                 sums[path] = hashlib.sha256(content).hexdigest()
                 archive.writestr(_entry(path, stamp), content, zipfile.ZIP_DEFLATED)
             for one in files:
-                _copy(archive, _entry(one.path, stamp), one.file, store)
+                if one.content is not None:
+                    archive.writestr(_entry(one.path, stamp), one.content)
+                else:
+                    _copy(archive, _entry(one.path, stamp), one.sha256, store)
             lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(sums.items()))
             archive.writestr(_entry("SHA256SUMS", stamp), lines.encode())
     except BaseException:
@@ -278,15 +309,15 @@ def _entry(path: str, stamp: Any) -> zipfile.ZipInfo:
     return entry
 
 
-def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, file: FileView, store: FileStore) -> None:
+def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, sha256: str, store: FileStore) -> None:
     digest = hashlib.sha256()
     try:
-        source = store.open(file.sha256)
+        source = store.open(sha256)
     except FileNotFoundError:
         raise Unavailable from None
     with source, archive.open(entry, "w") as target:
         while block := source.read(BLOCK):
             digest.update(block)
             target.write(block)
-    if digest.hexdigest() != file.sha256:
+    if digest.hexdigest() != sha256:
         raise Unavailable

@@ -16,10 +16,13 @@ import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
+from auctions import queries
+from market.clock import FixedClock
 from market.db import t
-from market.deals import evidence
+from market.deals import evidence, service
 from market.deals.models import EvidenceKind
 from market.files.models import Attachment
+from market.parties.models import MembershipRow
 from market.permissions import Actor
 from market.pricing import notices, priority, splits
 from market.pricing.inputs import (
@@ -33,6 +36,7 @@ from market.pricing.inputs import (
 )
 from market.pricing.rules import PriorityStep
 from market.scrutiny.models import ContractFlag
+from tests.auctions.ended import play
 from tests.web.pricing import PDF, make_result
 from tests.web.register import Register, make_register
 from web import wiring
@@ -182,3 +186,35 @@ def test_a_file_that_is_not_what_it_was_stops_the_bundle(
     else:
         path.write_bytes(b"other")
     assert as_("officer").get(f"/contracts/{deal}/evidence.zip").status_code == 503
+
+
+def test_the_bundle_of_a_won_lot_holds_its_confirmation_of_sale(
+    client: TestClient, parts: wiring.Parts, clock: FixedClock, sign_in: SignIn
+) -> None:
+    parts.writer.start()
+    played = play(parts.db, parts.writer, clock)
+    assert parts.writer.stop()
+    with parts.db.read() as session:
+        lot = queries.lot_detail(session, played.lot_id)
+    assert lot.winner_organisation_id is not None
+    with parts.db.write() as session:
+        contract = service.draft_from_lot(
+            session, clock.now(), lot_id=played.lot_id, title=lot.card.title, result_id=None,
+            seller_organisation_id=lot.card.seller_organisation_id,
+            buyer_organisation_id=lot.winner_organisation_id, hammer_fen=1_020_000,
+        )  # fmt: skip
+        # Those who bid hold no right to contracts; the same organisation's demand owner does.
+        session.add(
+            MembershipRow(
+                person_id=played.winner.person_id, organisation_id=lot.winner_organisation_id,
+                role="demand_owner", created_at=clock.now(),
+            )
+        )  # fmt: skip
+    archive = bundle(sign_in(client, played.winner), contract)
+    (name,) = (name for name in archive.namelist() if name.startswith("files/"))
+    assert name == f"files/001 confirmation-{played.lot_id}.pdf"
+    text = text_of(archive)
+    assert hashlib.sha256(archive.read(name)).hexdigest() in text
+    assert "成交确认书" in text
+    alone = client.get(f"/lots/{played.lot_id}/confirmation.pdf", headers={"accept-language": "zh"})
+    assert archive.read(name) == alone.content
