@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from market.db import t
 from market.listings.models import ListingState, Result
 from market.permissions import Role
+from market.scrutiny.models import ContractFlag, FlagKind
 from matching.models import Proposal, ProposalState
 from tests.e2e.conftest import Served
 from tests.e2e.site import DESKTOP, LANGUAGES, PHONE, THEMES, Site, Visit
@@ -98,6 +99,36 @@ def test_searching_has_no_grave_violation(
             page.wait_for_selector("#mast-q-list [role=option]")
             page.keyboard.press("ArrowDown")
         wrong = violations(page)
+        if wrong:
+            found[visit.name] = wrong
+        context.close()
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "theme", "viewport"), [LOOKS[0], LOOKS[-1]], ids=["zh-Hans-wide", "en-dark-narrow"]
+)
+def test_flags_have_no_grave_violation(
+    site: Site, language: str, theme: str, viewport: dict[str, int]
+) -> None:
+    c = t(ContractFlag).c
+    duplicates = c.kind == FlagKind.DUPLICATE_TERMS.value
+    pair = site.read(sa.select(c.id, c.contract_id).where(duplicates).limit(1))[0]
+    visits = [
+        Visit("flags", "/flags", Role.OFFICIAL),
+        Visit("one kind", "/flags?kind=round_year_end", Role.OFFICIAL),
+        Visit("pair", f"/flags/{pair.id}", Role.OFFICIAL),
+        Visit("contract", f"/contracts/{pair.contract_id}", Role.OFFICIAL),
+    ]
+    found = {}
+    for visit in visits:
+        context = site.context(
+            site.person(Role.OFFICIAL), language=language, theme=theme, viewport=viewport, bypass_csp=True
+        )
+        page = site.visit(context, visit)
+        wrong = violations(page)
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            wrong.append("wider than the window")
         if wrong:
             found[visit.name] = wrong
         context.close()

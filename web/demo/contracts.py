@@ -164,6 +164,18 @@ class _Contract:
         deals.step(self.session, self.official, at, self.id, ending, reason=self.item.reason)
 
 
+def enter_under_way(
+    session: Session,
+    official: Actor,
+    item: DemoContract,
+    cast: Cast,
+    results: Mapping[str, int],
+    now: dt.datetime,
+) -> None:
+    """Enter one contract as far as it got before registration."""
+    _under_way(session, official, item, _input(item, cast, results), now)
+
+
 def _under_way(
     session: Session, official: Actor, item: DemoContract, data: ContractInput, now: dt.datetime
 ) -> None:

@@ -13,7 +13,7 @@ from market.clock import FixedClock, local_date
 from market.errors import MarketError
 from market.work import run_one
 from web import wiring
-from web.demo import auctions, contracts, enquiries, listings, pairs, people, pricing, renew
+from web.demo import auctions, conspicuous, contracts, enquiries, listings, pairs, people, pricing, renew
 from web.demo.content.generate import generate
 from web.mail import MemoryMailer
 from web.wiring import Parts
@@ -61,6 +61,7 @@ def _load(parts: Parts, now: dt.datetime, tell: Tell) -> str:
             session, cast, content.contracts, content.gdp, results, now,
             lambda n: tell(n, len(content.contracts), "contracts"),
         )  # fmt: skip
+        conspicuous.enter(session, cast, content.contracts, results, now)
         enquiries.enter_enquiries(session, cast, content.enquiries, results, demands, now)
         pricing.enter_pricing(session, cast, now)
     past.writer.start()
