@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,25 +58,30 @@ def summary(session: Session) -> tuple[int, int]:
 
 
 def package(
-    publisher: Publisher, session: Session, number: int, releases: Sequence[tuple[int, dict[str, Any]]]
+    publisher: Publisher,
+    session: Session,
+    now: dt.datetime,
+    number: int,
+    releases: Sequence[tuple[int, dict[str, Any]]],
 ) -> dict[str, Any]:
-    """A release package of the standard. `links.next` reads on; asked again later, it gives what came since."""
+    """A release package of the standard. `links.next` reads on; asked again later, it gives what came since.
+
+    A package without releases says that there are none yet: the standard itself asks for one at least.
+    """
     feed = f"{publisher.address}/open-data/releases"
     latest = session.scalar(
         sa.select(sa.func.max(t(OpenRelease).c.published_at)).where(
             t(OpenRelease).c.id <= (releases[-1][0] if releases else number)
         )
     )
-    said: dict[str, Any] = {
+    return {
         "uri": f"{feed}?after={number}",
         "version": VERSION,
         "extensions": [publisher.extension],
+        "publishedDate": (latest or now).astimezone(UTC).isoformat(timespec="seconds"),
         "publisher": {"name": publisher.name, "uri": publisher.address},
         "license": publisher.licence,
         "publicationPolicy": f"{publisher.address}/open-data",
         "releases": [content for _number, content in releases],
         "links": {"next": f"{feed}?after={releases[-1][0] if releases else number}"},
     }
-    if latest is not None:
-        said["publishedDate"] = latest.astimezone(UTC).isoformat(timespec="seconds")
-    return said

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from libcoveocds.common_checks import common_checks_ocds
+from libcoveocds.config import LibCoveOCDSConfig
+from libcoveocds.lib.additional_checks import CHECKS, run_additional_checks
+from libcoveocds.lib.common_checks import get_bad_ocid_prefixes
+from libcoveocds.schema import SchemaOCDS
+from ocdsmerge import Merger
 
 from market.db import Database, t
 from market.deals import service as deals
@@ -213,11 +221,78 @@ def test_a_package_leads_to_the_next(database: Database) -> None:
         for number in (1, 2):
             service.publish(session, NOW, [entered(session, number, title=f"第{number}项")], PREFIX)
     with database.read() as session:
-        package = queries.package(publisher, session, 0, queries.after(session, 0, 1))
-        rest = queries.package(publisher, session, 2, queries.after(session, 2))
+        package = queries.package(publisher, session, NOW, 0, queries.after(session, 0, 1))
+        rest = queries.package(publisher, session, NOW, 2, queries.after(session, 2))
     assert package["links"]["next"] == "https://example.com/open-data/releases?after=1"
     assert (package["version"], package["license"]) == ("1.1", "https://example.com/licence")
     assert (rest["releases"], rest["links"]["next"]) == ([], "https://example.com/open-data/releases?after=2")
+
+
+def whole_package() -> dict[str, Any]:
+    """Every step of every source, of rights sold and of work commissioned."""
+    steps = enumerate(rules.RELEASED, 1)
+    releases = [
+        rules.release(
+            PREFIX,
+            facts(local_number=f"WL-{kind}-{source.value}", kind=kind, source=source.value),
+            Happened(number, step, NOW + dt.timedelta(days=number), 300_000_050),
+        )
+        for number, step in steps
+        for kind in ("assignment", "development")
+        for source in ContractSource
+    ]
+    return {
+        "uri": "https://example.com/open-data/releases?after=0", "version": "1.1",
+        "publishedDate": "2026-03-09T00:00:00+00:00", "publisher": {"name": "市场"}, "releases": releases,
+    }  # fmt: skip
+
+
+def test_releases_compile_into_the_contract_as_it_stands() -> None:
+    # What the standard says of merging these fields; the rest merges by id.
+    merger = Merger(
+        merge_rules={
+            ("id",): "omitWhenMerged", ("date",): "omitWhenMerged", ("tag",): "omitWhenMerged",
+            ("parties", "roles"): "wholeListMerge",
+        }
+    )  # fmt: skip
+    process = f"{PREFIX}-WL-assignment-lot"
+    releases = [one for one in whole_package()["releases"] if one["ocid"] == process]
+    compiled = merger.create_compiled_release(releases)
+    assert (compiled["ocid"], compiled["tag"]) == (process, ["compiled"])
+    (contract,) = compiled["contracts"]
+    assert (contract["status"], contract["value"]["amount"]) == ("cancelled", 3_000_000.5)
+    assert [party["name"] for party in compiled["parties"]] == [SELLER.name, BUYER.name]
+    assert compiled["parties"][0]["roles"] == ["buyer", "procuringEntity", "seller"]
+
+
+def test_the_checker_of_the_standard_finds_nothing_wrong_beside_the_schema() -> None:
+    package = whole_package()
+    assert get_bad_ocid_prefixes(package) == []
+    assert dict(run_additional_checks(package, CHECKS["all"])) == {}
+    package["releases"][0]["tender"]["title"] = ""
+    package["releases"][1]["ocid"] = "WL-1"
+    assert dict(run_additional_checks(package, CHECKS["all"])) != {}
+    assert get_bad_ocid_prefixes(package) != []
+
+
+@pytest.mark.skipif("OCDS_STANDARD" not in os.environ, reason="OCDS_STANDARD names no copy of the standard")
+def test_the_schema_of_the_standard_finds_nothing_wrong() -> None:
+    """OCDS_STANDARD is the path of a ZIP of github.com/open-contracting/standard at tag 1__1__5."""
+    config = LibCoveOCDSConfig()
+    config.config |= {"context": "api", "standard_zip": Path(os.environ["OCDS_STANDARD"]).resolve().as_uri()}
+    package = whole_package()
+    found: dict[str, Any] = {"file_type": "json"}
+    common_checks_ocds(found, "", package, SchemaOCDS(None, package, config), cache=False)
+    assert found["validation_errors"] == []
+    assert set(found["additional_fields"]) == {"/releases/contracts/technologyContract"} | {
+        f"/releases/contracts/technologyContract/{name}"
+        for name in ("kind", "subkind", "technicalField", "registrationNumber", "rolesReversed")
+    }
+    assert not found["additional_closed_codelist_values"]
+    package["releases"][0]["tag"] = "contract"
+    again: dict[str, Any] = {"file_type": "json"}
+    common_checks_ocds(again, "", package, SchemaOCDS(None, package, config), cache=False)
+    assert again["validation_errors"] != []
 
 
 def test_a_member_is_identified_by_its_credit_code(database: Database) -> None:

@@ -57,7 +57,7 @@ UNREGISTERED = "ocds-000000"
 def releases(page: PageDep, session: ReadTx, after: Number = 0) -> Response:
     """A package of the releases that follow a number."""
     some = queries.after(session, after)
-    package = queries.package(publisher(page.parts), session, after, some)
+    package = queries.package(publisher(page.parts), session, page.now, after, some)
     return Response(orjson.dumps(package), media_type="application/json")
 
 
