@@ -294,6 +294,7 @@ def test_a_larger_world_agrees_to_the_fen(database: Database) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", range(50))
 def test_worlds_of_two_thousand_contracts_agree_to_the_fen(
     seed: int, request: pytest.FixtureRequest, tmp_path: Path
