@@ -74,7 +74,7 @@ def figure(
 
 def test_seeding_twice_changes_nothing(session: Session, now: dt.datetime) -> None:
     seed.seed_statistics(session, now)
-    assert [one.code for one in queries.calibers(session)] == ["C1", "C2", "C3", "C4", "C5"]
+    assert [one.code for one in queries.calibers(session)] == ["C1", "C2", "C3", "C4", "C5", "C6", "C7"]
     assert queries.caliber(session).code == "C1"
     (release,) = queries.releases(session)
     assert (release.year, release.value_fen, release.published_on) == (

@@ -112,7 +112,7 @@ def test_the_share_over_the_api_carries_everything(as_: As, register: Register) 
         ("as_of=9999-12-31", 422),
     ):
         assert client.get(f"/api/v1/statistics/gdp-share?{query}").status_code == status, query
-    assert len(client.get("/api/v1/statistics/calibers").json()["items"]) == 5
+    assert len(client.get("/api/v1/statistics/calibers").json()["items"]) == 7
     assert len(client.get("/api/v1/statistics/gdp-releases").json()["items"]) == 1
 
 

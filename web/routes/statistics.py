@@ -24,9 +24,9 @@ from market.deals.models import ContractKind
 from market.errors import NotFound
 from market.money import yuan
 from market.permissions import Action, require
-from market.statistics import queries, rules, service, snapshots
+from market.statistics import calibers, queries, rules, service, snapshots
 from market.statistics.inputs import GdpReleaseInput, SnapshotInput
-from market.statistics.models import Vintage
+from market.statistics.models import AmountMeasure, Vintage
 from market.statistics.rules import Dimension
 from matching.proposals import funnel
 from web import i18n
@@ -57,6 +57,7 @@ class FigurePage:
     figure: queries.Figure
     figures: list[queries.Figure]
     calibers: list[queries.CaliberRow]
+    by_measure: list[tuple[AmountMeasure, queries.CaliberRow]]
     years: list[int]
     quarter: int
     as_of: dt.date
@@ -128,10 +129,12 @@ def show_figure(page: PageDep, session: ReadTx) -> Response:
     target = queries.plan_target(session)
     table = by_kind_and_year(course, page.language, detail=detail)
     published, _ = snapshots.snapshots(session, limit=8)
+    every = queries.calibers(session)
     context = FigurePage(
         figure=figure,
         figures=course[::-1],
-        calibers=queries.calibers(session),
+        calibers=every,
+        by_measure=calibers.by_measure(every, counting),
         years=sorted({*known, year}, reverse=True),
         quarter=asked.quarter,
         as_of=asked.as_of,
