@@ -90,9 +90,10 @@ def survey(session: Session, now: dt.datetime, contract_ids: Iterable[int]) -> S
         _add(found, rules.alone(one, values, today, asked.valid_from if asked else dt.date.min))
     pairs = _pairs(session, list(seen.values()), values)
     others = {other for pair in pairs for other in pair} - seen.keys()
-    seen |= {one.id: one for one in _seen(session, sorted(others))}
+    seen |= {one.id: one for one in _seen(session, sorted(others)) if one.state in rules.LOOKED_AT}
     for one_id, other_id in sorted(pairs):
-        _add(found, rules.between(seen[one_id], seen[other_id], values))
+        if one_id in seen and other_id in seen:
+            _add(found, rules.between(seen[one_id], seen[other_id], values))
     _add(found, _files(session, ids))
     _add(found, _people(session, ids))
     return Survey(ids, tuple(found.values()))
@@ -179,10 +180,10 @@ def _between_parties(session: Session, seen: Sequence[Seen], values: rules.Value
     where = [
         one.id.in_([each.id for each in seen]),
         other.id != one.id,
-        other.state.in_(_looked_at()),
         other.signed_on.between(min(days) - window, max(days) + window),
     ]
-    # Each way of being the same parties by itself, for each has its index.
+    # Each way of being the same parties by itself, for each has its index. States are left to the caller:
+    # asked for here, SQLite goes through all contracts of a state instead.
     ways = [
         (one.seller_name == other.seller_name, one.buyer_name == other.buyer_name),
         (one.seller_name == other.buyer_name, one.buyer_name == other.seller_name),
