@@ -214,7 +214,10 @@ def show_counted(page: PageDep, session: ReadTx) -> Response:
 def _filter_words(
     session: Session, page: Page, figure: queries.Figure, wanted: dict[str, str]
 ) -> list[tuple[str, str]]:
-    names, words = cell_names(session, figure, page.language), []
+    words: list[tuple[str, str]] = []
+    if not wanted:
+        return words
+    names = cell_names(session, figure, page.language)
     for key, value in wanted.items():
         text = names[Dimension(key)].get("" if value == "-" else value, value)
         rest = {name: one for name, one in page.request.query_params.items() if name not in (key, "page")}
