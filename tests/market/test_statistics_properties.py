@@ -278,6 +278,8 @@ def grow(database: Database, seed: int, contracts: int, together: int) -> None:
                     what(chance.choice(one.open))
                     moments.append(one.now)
             if chance.random() < 0.05 * number:
+                # Never at the moment of another step: which came first would be anybody's guess.
+                one.now += dt.timedelta(minutes=1)
                 one.reverse(chance.choice(one.ids))
             moments.append(one.now)
     with database.read() as session:
