@@ -45,6 +45,8 @@ LOOKS = [
     ("zh-Hans", "light", PHONE),
     ("en", "dark", PHONE),
 ]
+BOTH_ENDS = [LOOKS[0], pytest.param(*LOOKS[-1], marks=pytest.mark.long)]
+"""One look at each change, the other with the long tests: a look at all pages takes the better part of a minute."""
 
 
 def test_the_checker_sees_what_is_wrong(browser: Browser) -> None:
@@ -56,7 +58,10 @@ def test_the_checker_sees_what_is_wrong(browser: Browser) -> None:
 
 @pytest.mark.parametrize(
     ("language", "theme", "viewport"),
-    LOOKS,
+    [
+        look if look in (LOOKS[0], LOOKS[-1]) else pytest.param(*look, marks=pytest.mark.long)
+        for look in LOOKS
+    ],
     ids=lambda value: str(value["width"]) if isinstance(value, dict) else value,
 )
 def test_main_pages_have_no_grave_violation(
@@ -74,9 +79,7 @@ def test_main_pages_have_no_grave_violation(
     assert found == {}
 
 
-@pytest.mark.parametrize(
-    ("language", "theme", "viewport"), [LOOKS[0], LOOKS[-1]], ids=["zh-Hans-wide", "en-dark-narrow"]
-)
+@pytest.mark.parametrize(("language", "theme", "viewport"), BOTH_ENDS, ids=["zh-Hans-wide", "en-dark-narrow"])
 def test_searching_has_no_grave_violation(
     site: Site, language: str, theme: str, viewport: dict[str, int]
 ) -> None:
@@ -105,9 +108,7 @@ def test_searching_has_no_grave_violation(
     assert found == {}
 
 
-@pytest.mark.parametrize(
-    ("language", "theme", "viewport"), [LOOKS[0], LOOKS[-1]], ids=["zh-Hans-wide", "en-dark-narrow"]
-)
+@pytest.mark.parametrize(("language", "theme", "viewport"), BOTH_ENDS, ids=["zh-Hans-wide", "en-dark-narrow"])
 def test_flags_have_no_grave_violation(
     site: Site, language: str, theme: str, viewport: dict[str, int]
 ) -> None:
@@ -135,9 +136,7 @@ def test_flags_have_no_grave_violation(
     assert found == {}
 
 
-@pytest.mark.parametrize(
-    ("language", "theme", "viewport"), [LOOKS[0], LOOKS[-1]], ids=["zh-Hans-wide", "en-dark-narrow"]
-)
+@pytest.mark.parametrize(("language", "theme", "viewport"), BOTH_ENDS, ids=["zh-Hans-wide", "en-dark-narrow"])
 def test_matching_has_no_grave_violation(
     site: Site, language: str, theme: str, viewport: dict[str, int]
 ) -> None:
