@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import importlib.util
 import itertools
 import os
 import shutil
@@ -186,6 +187,19 @@ def sqlite_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
 def pytest_configure(config: pytest.Config) -> None:
     """What tests write goes to memory where there is plenty: on a disk each commit waits for it."""
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", services.quick_folder())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of what nobody need have are left out where it is not there, and counted as deselected."""
+    wanting = [item for item in items if (mark := item.get_closest_marker("extra")) and not _is_there(mark)]
+    if wanting:
+        config.hook.pytest_deselected(items=wanting)
+        items[:] = [item for item in items if item not in wanting]
+
+
+def _is_there(extra: pytest.Mark) -> bool:
+    module, variable = extra.kwargs.get("module"), extra.kwargs.get("variable")
+    return bool(importlib.util.find_spec(module) if module else os.environ.get(variable))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

