@@ -60,7 +60,10 @@ def killed(database: Database, folder: Path, *, kills: int, bidders: int, watche
         """One life of the server, and its death."""
         plan = None
         if throw.random() < 0.35:
-            point = throw.choice((*POINTS, *WORK_POINTS))
+            # Where it died least so far: a point that was planned and not reached comes up again.
+            points = (*POINTS, *WORK_POINTS)
+            least = min(deaths[point] for point in points)
+            point = throw.choice([point for point in points if deaths[point] == least])
             plan = f"{point}:{0 if point in WORK_POINTS else throw.randint(0, 12)}"
         server = warm.serve(env, death=plan)
         if throw.random() < 0.1:  # while it starts
