@@ -169,4 +169,4 @@ def test_answers_are_as_documented(api: Api, path: str, method: str, who: str) -
 @pytest.mark.parametrize("who", ["insider", "firm"])
 @pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=lambda value: value.replace("/api/v1", ""))
 def test_answers_are_as_documented_for_long(api: Api, path: str, method: str, who: str) -> None:
-    try_operation(api, path, method, who, 250)
+    try_operation(api, path, method, who, 150)
