@@ -267,3 +267,18 @@ def require(actor: Actor, action: Action, organisation_id: int | None = None) ->
     if not actor.is_signed_in:
         raise SignInRequired(action=action.value)
     raise NotAllowed(action=action.value)
+
+
+def reaches(actor: Actor, action: Action, *organisations: int | None) -> bool:
+    """Whether a right reaches one of these organisations, such as the parties of a contract."""
+    reach = actor.organisations_for(action)
+    return reach is None or any(one in reach for one in organisations if one is not None)
+
+
+def require_party(actor: Actor, action: Action, *organisations: int | None) -> None:
+    """Raise SignInRequired or NotAllowed unless a right reaches one of these organisations."""
+    if reaches(actor, action, *organisations):
+        return
+    if not actor.is_signed_in:
+        raise SignInRequired(action=action.value)
+    raise NotAllowed(action=action.value)

@@ -15,9 +15,8 @@ from market.deals.models import ContractKind, ContractState, ContractSubkind, Ev
 from market.deals.policies import Policy
 from market.deals.queries import Change, ContractDetail
 from market.deals.receipts import Ledger
-from market.deals.recording import reaches
 from market.deals.rules import Step
-from market.permissions import Action
+from market.permissions import Action, reaches
 from market.scrutiny import flag_queries, objections, opinions
 from market.scrutiny.flag_queries import FlagView
 from market.scrutiny.models import ObjectionState, Verdict

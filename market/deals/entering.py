@@ -23,7 +23,7 @@ from market.deals.models import Contract, ContractEvent, ContractSource, Contrac
 from market.deals.rules import Step
 from market.errors import InvalidInput
 from market.inputs import RegistrationNo
-from market.permissions import Action, Actor
+from market.permissions import Action, Actor, require_party
 
 
 class RegisteredInput(ContractInput):
@@ -74,7 +74,7 @@ def enter(
     event, at `now`. Raises NotAllowed unless the actor registers contracts, and IntegrityError where a
     registration number was taken meanwhile.
     """
-    recording.require_party(actor, Action.CONTRACT_REGISTER)
+    require_party(actor, Action.CONTRACT_REGISTER)
     if not contracts:
         return []
     rows = [

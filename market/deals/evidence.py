@@ -26,7 +26,7 @@ from market.files.models import Visibility
 from market.files.queries import FileView
 from market.files.rules import MAX_BYTES
 from market.files.store import FileStore
-from market.permissions import Action, Actor
+from market.permissions import Action, Actor, reaches, require_party
 
 VISIBLE = (Visibility.PARTIES,)
 """A contract's files are for its parties and for those who keep the register."""
@@ -96,7 +96,7 @@ def attach(
     Raises NotFound, NotAllowed and what the files' own service raises.
     """
     contract = recording.locked(session, actor, contract_id, None)
-    recording.require_party(actor, Action.CONTRACT_EDIT, contract.seller_id, contract.buyer_id)
+    require_party(actor, Action.CONTRACT_EDIT, contract.seller_id, contract.buyer_id)
     row = keeping.attach(
         session,
         actor,
@@ -132,13 +132,13 @@ def may_open(session: Session, actor: Actor, file: FileView) -> bool:
     """Whether the actor may open a contract's file: its parties and those who keep the register."""
     c = t(Contract).c
     row = session.execute(sa.select(c.seller_id, c.buyer_id).where(c.id == file.owner_id)).first()
-    return row is not None and recording.reaches(actor, Action.CONTRACT_READ, row.seller_id, row.buyer_id)
+    return row is not None and reaches(actor, Action.CONTRACT_READ, row.seller_id, row.buyer_id)
 
 
 def remove(session: Session, actor: Actor, now: dt.datetime, file: FileView) -> None:
     """Take a file away while the contract may still be changed. Raises NotFound, NotAllowed, WrongState."""
     contract = recording.locked(session, actor, file.owner_id, None)
-    recording.require_party(actor, Action.CONTRACT_EDIT, contract.seller_id, contract.buyer_id)
+    require_party(actor, Action.CONTRACT_EDIT, contract.seller_id, contract.buyer_id)
     state = ContractState(contract.state)
     if state not in rules.EDITABLE:
         raise WrongState(state=state.value, action="remove_file")

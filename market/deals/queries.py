@@ -22,12 +22,11 @@ from market.deals.models import (
     ContractSubkind,
     PriceForm,
 )
-from market.deals.recording import reaches
 from market.deals.rules import Step
 from market.errors import NotFound
 from market.listings.models import Result
 from market.parties.models import Organisation, OrganisationState
-from market.permissions import Action, Actor, require
+from market.permissions import Action, Actor, reaches, require
 from market.taxonomy.models import Industry
 
 

@@ -17,7 +17,7 @@ from pydantic import Field
 from market import audit
 from market.clock import local_date
 from market.db import Session, for_update, t
-from market.deals import movements, price, recording
+from market.deals import movements, price
 from market.deals.inputs import Day, Key
 from market.deals.models import Contract, ContractState, Receipt
 from market.deals.movements import Cause
@@ -26,7 +26,7 @@ from market.errors import InvalidInput, NotFound, WrongState
 from market.files.models import Attachment
 from market.inputs import Input, Line, TypedAmount
 from market.parties.models import Person
-from market.permissions import Action, Actor
+from market.permissions import Action, Actor, reaches, require_party
 
 CONTRACT = "contract"
 """Kind of a contract's attachments."""
@@ -140,11 +140,9 @@ def _open_contract(session: Session, actor: Actor, contract_id: int) -> Contract
     contract = session.scalars(
         for_update(sa.select(Contract).where(t(Contract).c.id == contract_id), session)
     ).one_or_none()
-    if contract is None or not recording.reaches(
-        actor, Action.CONTRACT_READ, contract.seller_id, contract.buyer_id
-    ):
+    if contract is None or not reaches(actor, Action.CONTRACT_READ, contract.seller_id, contract.buyer_id):
         raise NotFound
-    recording.require_party(actor, Action.CONTRACT_EDIT, contract.seller_id, contract.buyer_id)
+    require_party(actor, Action.CONTRACT_EDIT, contract.seller_id, contract.buyer_id)
     return contract
 
 

@@ -1,4 +1,4 @@
-"""How verbs on contracts find, lock, check and record; used by `service` alone."""
+"""How verbs on contracts find, lock, check and record; used by the verbs of `deals` and `scrutiny`."""
 
 from __future__ import annotations
 
@@ -15,27 +15,13 @@ from market.deals import price, rules
 from market.deals.inputs import ContractInput
 from market.deals.models import Contract, ContractEvent, ContractNumber, ContractState
 from market.deals.rules import Step
-from market.errors import Conflict, Duplicate, InvalidInput, NotAllowed, NotFound, SignInRequired
+from market.errors import Conflict, Duplicate, InvalidInput, NotFound
 from market.listings.models import Result
 from market.listings.queries import standing
 from market.listings.service import RESULT
 from market.parties.models import Organisation
-from market.permissions import Action, Actor
+from market.permissions import Action, Actor, reaches
 from market.taxonomy.models import Industry
-
-
-def reaches(actor: Actor, action: Action, *organisations: int | None) -> bool:
-    """Whether a right reaches a contract of these parties."""
-    reach = actor.organisations_for(action)
-    return reach is None or any(one in reach for one in organisations if one is not None)
-
-
-def require_party(actor: Actor, action: Action, *organisations: int | None) -> None:
-    if reaches(actor, action, *organisations):
-        return
-    if not actor.is_signed_in:
-        raise SignInRequired(action=action.value)
-    raise NotAllowed(action=action.value)
 
 
 def next_number(session: Session, year: int) -> str:

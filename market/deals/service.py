@@ -31,7 +31,7 @@ from market.enquiries.models import Enquiry
 from market.enquiries.service import may_read
 from market.errors import InvalidInput, NotFound, WrongState
 from market.listings.models import Result
-from market.permissions import SYSTEM, Action, Actor
+from market.permissions import SYSTEM, Action, Actor, reaches, require_party
 
 
 def create_contract(
@@ -47,7 +47,7 @@ def create_contract(
     Raises NotAllowed unless the actor writes for one of the parties, InvalidInput for amounts that do
     not add up, parties that are one and the same, or an unknown organisation, industry or result.
     """
-    recording.require_party(actor, Action.CONTRACT_CREATE, data.seller_id, data.buyer_id)
+    require_party(actor, Action.CONTRACT_CREATE, data.seller_id, data.buyer_id)
     values = recording.values_of(session, actor, data)
     contract = Contract(
         local_number=recording.next_number(session, local_date(now).year),
@@ -80,11 +80,11 @@ def edit_contract(
     Raises NotFound, NotAllowed, WrongState, Conflict (another version), InvalidInput.
     """
     contract = recording.locked(session, actor, contract_id, version)
-    recording.require_party(actor, Action.CONTRACT_EDIT, contract.seller_id, contract.buyer_id)
+    require_party(actor, Action.CONTRACT_EDIT, contract.seller_id, contract.buyer_id)
     state = ContractState(contract.state)
     if state not in rules.EDITABLE:
         raise WrongState(state=state.value, action="edit")
-    recording.require_party(actor, Action.CONTRACT_EDIT, data.seller_id, data.buyer_id)
+    require_party(actor, Action.CONTRACT_EDIT, data.seller_id, data.buyer_id)
     before = recording.audited(contract)
     amounts = (contract.deal_fen, contract.technology_fen)
     values = recording.values_of(session, actor, data, result_before=contract.result_id)
@@ -142,13 +142,13 @@ def draft_from_enquiry(session: Session, actor: Actor, now: dt.datetime, enquiry
     organisation on the asking side; NotAllowed when the actor writes for neither party.
     """
     enquiry = session.get(Enquiry, enquiry_id)
-    writes = recording.reaches(actor, Action.CONTRACT_CREATE)
+    writes = reaches(actor, Action.CONTRACT_CREATE)
     if enquiry is None or not (writes or may_read(actor, enquiry)):
         raise NotFound
     asks_for_result = enquiry.subject_kind == "result"
     seller_id = enquiry.to_organisation_id if asks_for_result else enquiry.from_organisation_id
     buyer_id = enquiry.from_organisation_id if asks_for_result else enquiry.to_organisation_id
-    recording.require_party(actor, Action.CONTRACT_CREATE, seller_id, buyer_id)
+    require_party(actor, Action.CONTRACT_CREATE, seller_id, buyer_id)
     if seller_id is None or buyer_id is None:
         raise InvalidInput([("from_organisation_id", "missing", {})])
     c = t(Contract).c
@@ -190,7 +190,7 @@ def draft_from_trial(
 ) -> int:
     """A draft contract at the terms agreed before a trial (先用后付); returns its id. That it is made once is
     the trial's own state. Raises NotAllowed unless the actor writes for a party."""
-    recording.require_party(actor, Action.CONTRACT_CREATE, seller_id, buyer_id)
+    require_party(actor, Action.CONTRACT_CREATE, seller_id, buyer_id)
     return _draft(
         session,
         actor,
@@ -235,9 +235,9 @@ def step(
     contract = recording.locked(session, actor, contract_id, version)
     if what in rules.PARTY_STEPS:
         writer = rules.registrant(contract.seller_id, contract.seller_region, contract.buyer_id)
-        recording.require_party(actor, Action.CONTRACT_EDIT, writer)
+        require_party(actor, Action.CONTRACT_EDIT, writer)
     else:
-        recording.require_party(actor, Action.CONTRACT_REGISTER)
+        require_party(actor, Action.CONTRACT_REGISTER)
     before = ContractState(contract.state)
     after = rules.next_state(before, what)
     rules.require_reason(what, reason)
@@ -327,7 +327,7 @@ def enter_registered(
     later is the last event, at `now`. Raises NotAllowed unless the actor registers contracts,
     InvalidInput when the days are out of order or in the future, Duplicate for a number in use.
     """
-    recording.require_party(actor, Action.CONTRACT_REGISTER)
+    require_party(actor, Action.CONTRACT_REGISTER)
     days = [
         (name, day)
         for name, day in (

@@ -18,11 +18,10 @@ from market.deals.queries import ContractDetail
 from market.errors import NotAllowed, SignInRequired
 from market.files.models import Attachment, Visibility
 from market.files.queries import FileView
-from market.permissions import Action, Actor, can
+from market.permissions import Action, Actor, can, reaches
 from market.pricing import priority, queries, splits, trials
 from market.pricing.priority import RightView
 from market.pricing.queries import NoticeDetail
-from market.pricing.recording import reaches
 from market.pricing.splits import SplitView
 from market.pricing.trials import TrialView
 from market.scrutiny.models import ContractFlag, FlagKind

@@ -13,24 +13,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from market.clock import local_date
-from market.db import Session, for_update, t
+from market.db import Session, t
 from market.errors import Conflict, InvalidInput, NotFound
 from market.listings.models import IpKind, IpStatus, Result, ResultIp
 from market.parties.models import Organisation
-from market.permissions import SYSTEM, Action, Actor
+from market.permissions import SYSTEM, Action, Actor, reaches, require_party
 from market.pricing import rules
 from market.pricing.inputs import LicenceInput
 from market.pricing.models import LicenceState, OpenLicence, PricingEvent, PricingSubject
-from market.pricing.recording import (
-    EventView,
-    add_event,
-    events,
-    locked,
-    reaches,
-    require_for,
-    require_reason,
-    result_of,
-)
+from market.pricing.recording import EventView, add_event, events, locked, overdue, require_reason, result_of
 from market.pricing.rules import LicenceStep
 
 PATENTS = (IpKind.INVENTION, IpKind.UTILITY_MODEL, IpKind.DESIGN)
@@ -79,7 +70,7 @@ def create(session: Session, actor: Actor, now: dt.datetime, result_id: int, dat
     result = result_of(session, result_id)
     if result is None:
         raise NotFound(kind="result")
-    require_for(actor, Action.RESULT_EDIT, result.organisation_id)
+    require_party(actor, Action.RESULT_EDIT, result.organisation_id)
     row = OpenLicence(
         result_id=result_id,
         organisation_id=result.organisation_id,
@@ -98,7 +89,7 @@ def _mine(session: Session, actor: Actor, licence_id: int, version: int | None) 
     row = locked(session, OpenLicence, licence_id)
     if row is None or not may_read(session, actor, row):
         raise NotFound(kind="open_licence")
-    require_for(actor, Action.RESULT_EDIT, row.organisation_id)
+    require_party(actor, Action.RESULT_EDIT, row.organisation_id)
     if version is not None and row.version != version:
         raise Conflict(field="version", current=row.version)
     return row
@@ -197,14 +188,9 @@ def withdraw(
 def expire_due(session: Session, now: dt.datetime, limit: int = 200) -> list[int]:
     """Let declared licences lapse whose last day is over, a bounded number at a time; returns their ids."""
     c = t(OpenLicence).c
-    statement = (
-        sa.select(OpenLicence)
-        .where(c.state == LicenceState.DECLARED.value, c.ends_on < local_date(now))
-        .order_by(c.id)
-        .limit(limit)
-        .execution_options(populate_existing=True)
+    found = overdue(
+        session, OpenLicence, c.state == LicenceState.DECLARED.value, c.ends_on < local_date(now), limit=limit
     )
-    found = list(session.scalars(for_update(statement, session, skip_locked=True)))
     for row in found:
         _step(session, SYSTEM, now, row, LicenceStep.LAPSE)
     return [row.id for row in found if row.id is not None]

@@ -18,18 +18,11 @@ from market.deals.policies import Policy, policy_at
 from market.errors import Conflict, InvalidInput, NotAllowed, NotFound, SignInRequired, WrongState
 from market.parties.mail import mail_people
 from market.parties.models import MembershipRow
-from market.permissions import SYSTEM, Action, Actor, Role, can
+from market.permissions import SYSTEM, Action, Actor, Role, can, require_party
 from market.pricing import rules
 from market.pricing.inputs import DecisionInput, NoticeInput, ObjectionInput, StartInput
 from market.pricing.models import NoticeState, PricingEvent, PricingNotice, PricingSubject
-from market.pricing.recording import (
-    add_event,
-    locked,
-    organisation_name,
-    require_for,
-    require_reason,
-    result_of,
-)
+from market.pricing.recording import add_event, locked, organisation_name, overdue, require_reason, result_of
 from market.pricing.rules import NoticeStep
 from market.scrutiny.models import Objection, ObjectionState, ObjectionSubject
 
@@ -61,7 +54,7 @@ def _notice(session: Session, actor: Actor, notice_id: int, version: int | None)
 
 def _mine(session: Session, actor: Actor, notice_id: int, version: int | None) -> PricingNotice:
     row = _notice(session, actor, notice_id, version)
-    require_for(actor, Action.RESULT_EDIT, row.organisation_id)
+    require_party(actor, Action.RESULT_EDIT, row.organisation_id)
     return row
 
 
@@ -113,7 +106,7 @@ def create(session: Session, actor: Actor, now: dt.datetime, result_id: int, dat
     result = result_of(session, result_id)
     if result is None:
         raise NotFound(kind="result")
-    require_for(actor, Action.RESULT_EDIT, result.organisation_id)
+    require_party(actor, Action.RESULT_EDIT, result.organisation_id)
     row = PricingNotice(
         result_id=result_id,
         organisation_id=result.organisation_id,
@@ -387,14 +380,9 @@ def _settle(
 def expire_due(session: Session, now: dt.datetime, limit: int = 200) -> list[int]:
     """Mark notices whose last day is over, a bounded number at a time; returns their ids."""
     c = t(PricingNotice).c
-    statement = (
-        sa.select(PricingNotice)
-        .where(c.state == NoticeState.RUNNING.value, c.ends_on < local_date(now))
-        .order_by(c.id)
-        .limit(limit)
-        .execution_options(populate_existing=True)
+    found = overdue(
+        session, PricingNotice, c.state == NoticeState.RUNNING.value, c.ends_on < local_date(now), limit=limit
     )
-    found = list(session.scalars(for_update(statement, session, skip_locked=True)))
     for row in found:
         _expire(session, now, row)
     return [row.id for row in found if row.id is not None]

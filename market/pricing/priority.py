@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from market.clock import local_date
-from market.db import Session, for_update, t
+from market.db import Session, t
 from market.deals.models import Contract
 from market.errors import InvalidInput, NotFound
 from market.files import rules as file_rules
@@ -20,11 +20,11 @@ from market.files.models import Visibility
 from market.files.queries import FileView
 from market.files.store import FileStore
 from market.listings.models import Result
-from market.permissions import SYSTEM, Action, Actor, can
+from market.permissions import SYSTEM, Action, Actor, can, reaches, require_party
 from market.pricing import rules
 from market.pricing.inputs import AnswerInput, PriorityInput
 from market.pricing.models import PricingSubject, PriorityAnswer, PriorityBasis, PriorityRight
-from market.pricing.recording import add_event, locked, reaches, require_for, result_of
+from market.pricing.recording import add_event, locked, overdue, result_of
 from market.pricing.rules import PriorityStep
 
 FILE_KIND = "priority_right"
@@ -39,7 +39,7 @@ def ask(session: Session, actor: Actor, now: dt.datetime, result_id: int, data: 
     result = result_of(session, result_id)
     if result is None:
         raise NotFound(kind="result")
-    require_for(actor, Action.RESULT_EDIT, result.organisation_id)
+    require_party(actor, Action.RESULT_EDIT, result.organisation_id)
     if data.asked_on > local_date(now):
         raise InvalidInput([("asked_on", "signed_in_future", {})])
     if data.answer_by < data.asked_on:
@@ -86,7 +86,7 @@ def answer(
     owner = _owner(session, row)
     if not _may_read(actor, owner):
         raise NotFound(kind="priority_right")
-    require_for(actor, Action.RESULT_EDIT, owner)
+    require_party(actor, Action.RESULT_EDIT, owner)
     before = row.answer
     after = rules.after_priority(PriorityAnswer(before), step)
     if data.answered_on > local_date(now):
@@ -132,14 +132,13 @@ def _may_read(actor: Actor, owner_id: int) -> bool:
 def expire_due(session: Session, now: dt.datetime, limit: int = 200) -> list[int]:
     """Mark as silent those who let their day pass, a bounded number at a time; returns the rights' ids."""
     c = t(PriorityRight).c
-    statement = (
-        sa.select(PriorityRight)
-        .where(c.answer == PriorityAnswer.WAITING.value, c.answer_by < local_date(now))
-        .order_by(c.id)
-        .limit(limit)
-        .execution_options(populate_existing=True)
+    found = overdue(
+        session,
+        PriorityRight,
+        c.answer == PriorityAnswer.WAITING.value,
+        c.answer_by < local_date(now),
+        limit=limit,
     )
-    found = list(session.scalars(for_update(statement, session, skip_locked=True)))
     for row in found:
         before = row.answer
         row.answer = rules.after_priority(PriorityAnswer(before), PriorityStep.FALL_SILENT).value

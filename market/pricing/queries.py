@@ -13,10 +13,10 @@ from market.deals.models import Contract
 from market.errors import NotFound
 from market.listings.models import CooperationMode, Result
 from market.parties.models import Organisation
-from market.permissions import Action, Actor, can
+from market.permissions import Action, Actor, can, reaches
 from market.pricing.models import NoticeState, PricingNotice, PricingSubject
 from market.pricing.notices import may_read
-from market.pricing.recording import EventView, events, reaches
+from market.pricing.recording import EventView, events
 from market.pricing.rules import NoticeStep
 from market.scrutiny.models import Objection, ObjectionState, ObjectionSubject
 

@@ -12,34 +12,31 @@ from sqlmodel import SQLModel
 
 from market import audit
 from market.db import Session, for_update, t
-from market.errors import InvalidInput, NotAllowed, SignInRequired
+from market.errors import InvalidInput
 from market.listings.models import Result
 from market.parties.models import Organisation
-from market.permissions import Action, Actor
+from market.permissions import Actor
 from market.pricing.models import PricingEvent, PricingSubject
 
 Row = TypeVar("Row", bound=SQLModel)
-
-
-def reaches(actor: Actor, action: Action, *organisations: int | None) -> bool:
-    """Whether a right reaches one of these organisations."""
-    reach = actor.organisations_for(action)
-    return reach is None or any(one in reach for one in organisations if one is not None)
-
-
-def require_for(actor: Actor, action: Action, *organisations: int | None) -> None:
-    """Raise SignInRequired or NotAllowed unless a right reaches one of these organisations."""
-    if reaches(actor, action, *organisations):
-        return
-    if not actor.is_signed_in:
-        raise SignInRequired(action=action.value)
-    raise NotAllowed(action=action.value)
 
 
 def locked(session: Session, model: type[Row], row_id: int) -> Row | None:
     """A row as it is now, locked until the transaction ends."""
     statement = sa.select(model).where(t(model).c.id == row_id).execution_options(populate_existing=True)
     return session.scalars(for_update(statement, session)).one_or_none()
+
+
+def overdue(session: Session, model: type[Row], *conditions: sa.ColumnElement[bool], limit: int) -> list[Row]:
+    """The first rows under some conditions, locked; those that another sweep holds are passed over."""
+    statement = (
+        sa.select(model)
+        .where(*conditions)
+        .order_by(t(model).c.id)
+        .limit(limit)
+        .execution_options(populate_existing=True)
+    )
+    return list(session.scalars(for_update(statement, session, skip_locked=True)))
 
 
 def require_reason(reason: str) -> None:

@@ -17,11 +17,10 @@ from market.db import Session, for_update, t
 from market.deals.models import Contract, Receipt
 from market.deals.policies import Policy, policy_at
 from market.errors import InvalidInput, NotFound
-from market.permissions import Action, Actor
+from market.permissions import Action, Actor, reaches, require_party
 from market.pricing import splitting
 from market.pricing.inputs import SplitInput
 from market.pricing.models import RevenueSplit
-from market.pricing.recording import reaches, require_for
 from market.pricing.splitting import Minimum, Sharer, Split
 
 PAY_MONTHS = "split.pay_months"
@@ -109,7 +108,7 @@ def save(session: Session, actor: Actor, now: dt.datetime, contract_id: int, dat
     """Keep a split; returns its id. It supersedes the last one about the same receipt, or about the whole
     contract. Raises NotFound, NotAllowed, InvalidInput."""
     contract = _contract(session, actor, contract_id, lock=True)
-    require_for(actor, Action.CONTRACT_EDIT, contract.seller_id)
+    require_party(actor, Action.CONTRACT_EDIT, contract.seller_id)
     if data.receipt_id is not None:
         r = t(Receipt).c
         about = session.scalar(sa.select(r.contract_id).where(r.id == data.receipt_id, r.fen > 0))

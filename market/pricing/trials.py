@@ -14,25 +14,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from market.clock import local_date
-from market.db import Session, for_update, t
+from market.db import Session, t
 from market.deals import service as deals
 from market.errors import Conflict, InvalidInput, NotFound
 from market.listings.models import ListingState, Result
 from market.parties.models import Organisation
-from market.permissions import SYSTEM, Action, Actor
+from market.permissions import SYSTEM, Action, Actor, reaches, require_party
 from market.pricing import rules
 from market.pricing.inputs import TrialInput, TrialTermsInput
 from market.pricing.models import PricingSubject, Trial, TrialState
-from market.pricing.recording import (
-    EventView,
-    add_event,
-    events,
-    locked,
-    reaches,
-    require_for,
-    require_reason,
-    result_of,
-)
+from market.pricing.recording import EventView, add_event, events, locked, overdue, require_reason, result_of
 from market.pricing.rules import TrialStep
 
 OPEN = (TrialState.APPLIED, TrialState.AGREED, TrialState.IN_TRIAL)
@@ -46,7 +37,7 @@ def apply(session: Session, actor: Actor, now: dt.datetime, data: TrialInput) ->
     result = result_of(session, data.result_id)
     if result is None or result.state != ListingState.PUBLISHED.value:
         raise NotFound(kind="result")
-    require_for(actor, Action.CONTRACT_CREATE, data.user_id)
+    require_party(actor, Action.CONTRACT_CREATE, data.user_id)
     if data.user_id == result.organisation_id:
         raise InvalidInput([("user_id", "same_party", {})])
     if session.get(Organisation, data.user_id) is None:
@@ -112,7 +103,7 @@ def agree(
     Raises NotFound, NotAllowed, WrongState, Conflict, InvalidInput.
     """
     row = _trial(session, actor, trial_id, version)
-    require_for(actor, Action.RESULT_EDIT, row.owner_id)
+    require_party(actor, Action.RESULT_EDIT, row.owner_id)
     if data.ends_on < data.starts_on:
         raise InvalidInput([("ends_on", "range_order", {})])
     if data.ends_on < local_date(now):
@@ -135,7 +126,7 @@ def refuse(
 ) -> None:
     """Refuse for the owner, saying why."""
     row = _trial(session, actor, trial_id, version)
-    require_for(actor, Action.RESULT_EDIT, row.owner_id)
+    require_party(actor, Action.RESULT_EDIT, row.owner_id)
     require_reason(reason)
     _step(session, actor, now, row, TrialStep.REFUSE, reason=reason)
 
@@ -145,7 +136,7 @@ def begin(
 ) -> None:
     """Accept the terms for the firm, before the last day is over; the trial begins."""
     row = _trial(session, actor, trial_id, version)
-    require_for(actor, Action.CONTRACT_CREATE, row.user_id)
+    require_party(actor, Action.CONTRACT_CREATE, row.user_id)
     rules.after_trial(TrialState(row.state), TrialStep.BEGIN)
     _in_time(row, now)
     _step(session, actor, now, row, TrialStep.BEGIN)
@@ -174,7 +165,7 @@ def end(
 
 def _side(actor: Actor, row: Trial) -> None:
     if not reaches(actor, Action.RESULT_EDIT, row.owner_id):
-        require_for(actor, Action.CONTRACT_CREATE, row.user_id)
+        require_party(actor, Action.CONTRACT_CREATE, row.user_id)
 
 
 def convert(
@@ -209,14 +200,13 @@ def convert(
 def expire_due(session: Session, now: dt.datetime, limit: int = 200) -> list[int]:
     """Let trials lapse whose last day is over, a bounded number at a time; returns their ids."""
     c = t(Trial).c
-    statement = (
-        sa.select(Trial)
-        .where(c.state.in_([TrialState.AGREED.value, TrialState.IN_TRIAL.value]), c.ends_on < local_date(now))
-        .order_by(c.id)
-        .limit(limit)
-        .execution_options(populate_existing=True)
+    found = overdue(
+        session,
+        Trial,
+        c.state.in_([TrialState.AGREED.value, TrialState.IN_TRIAL.value]),
+        c.ends_on < local_date(now),
+        limit=limit,
     )
-    found = list(session.scalars(for_update(statement, session, skip_locked=True)))
     for row in found:
         _step(session, SYSTEM, now, row, TrialStep.LAPSE)
     return [row.id for row in found if row.id is not None]

@@ -20,14 +20,14 @@ from pydantic import Field
 
 from market import audit
 from market.db import Session, for_update, t
-from market.deals import recording, rules
+from market.deals import rules
 from market.deals.inputs import Key
 from market.deals.models import Contract, ContractState
 from market.errors import Conflict, InvalidInput, NotAllowed, NotFound, SignInRequired, WrongState
 from market.inputs import Email, Input, Line, Text
 from market.parties.mail import mail_people
 from market.parties.models import Organisation, Person
-from market.permissions import Action, Actor, require
+from market.permissions import Action, Actor, reaches, require
 from market.scrutiny.models import Objection, ObjectionState, ObjectionSubject
 from market.scrutiny.recipients import officials, party_people
 from market.work import enqueue
@@ -240,7 +240,7 @@ def _views(
     session: Session, actor: Actor, where: list[sa.ColumnElement[bool]], *, detail: bool
 ) -> list[ObjectionView]:
     o = t(Objection).c
-    named = recording.reaches(actor, Action.CONTRACT_REGISTER)
+    named = reaches(actor, Action.CONTRACT_REGISTER)
     rows = session.execute(
         sa.select(*(o[name] for name in _READ))
         .where(o.subject_kind == ObjectionSubject.CONTRACT.value, *where)

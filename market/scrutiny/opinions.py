@@ -21,7 +21,7 @@ from market.deals.inputs import Day
 from market.deals.models import Contract, ContractKind, ContractState
 from market.errors import InvalidInput, WrongState
 from market.inputs import Input, Line, Text, TypedAmount
-from market.permissions import Action, Actor
+from market.permissions import Action, Actor, reaches, require_party
 from market.scrutiny.models import ExpertOpinion, Verdict
 
 
@@ -68,7 +68,7 @@ def enter(session: Session, actor: Actor, now: dt.datetime, contract_id: int, da
     Raises NotFound, NotAllowed, WrongState unless the contract is with the experts, InvalidInput.
     """
     contract = recording.locked(session, actor, contract_id, None)
-    recording.require_party(actor, Action.CONTRACT_REGISTER)
+    require_party(actor, Action.CONTRACT_REGISTER)
     state = ContractState(contract.state)
     if state is not ContractState.EXPERT_REVIEW:
         raise WrongState(state=state.value, action="enter_opinion")
@@ -118,7 +118,7 @@ class OpinionView:
 
 def opinions(session: Session, actor: Actor, contract_id: int) -> list[OpinionView]:
     """The opinions on a contract that the actor may read in detail, oldest first. One statement."""
-    named = recording.reaches(actor, Action.CONTRACT_REGISTER)
+    named = reaches(actor, Action.CONTRACT_REGISTER)
     e = t(ExpertOpinion).c
     rows = session.execute(
         sa.select(

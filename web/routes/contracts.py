@@ -24,12 +24,11 @@ from market.deals.models import (
     TechnicalField,
 )
 from market.deals.queries import Change, ContractCard, ContractDetail, Filter, PartyChoice
-from market.deals.recording import reaches
 from market.deals.rules import Step
 from market.errors import Conflict, InvalidInput, NotAllowed, SignInRequired, WrongState
 from market.listings.models import IpKind, PricingMode
 from market.money import yuan
-from market.permissions import Action, require
+from market.permissions import Action, reaches, require
 from market.taxonomy.queries import IndustryView, RegionView, industries, nearby_first, regions
 from web import countries
 from web.contract_page import detail, percent

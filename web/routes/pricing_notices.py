@@ -15,7 +15,7 @@ from market.deals.policies import Policy
 from market.errors import NotFound, SignInRequired
 from market.listings.models import CooperationMode
 from market.money import yuan
-from market.permissions import Action
+from market.permissions import Action, require_party
 from market.pricing import notices, queries, recording, rules
 from market.pricing.inputs import (
     DecisionInput,
@@ -95,7 +95,7 @@ def _result(page: Page, result_id: int) -> Any:
         found = recording.result_of(session, result_id)
     if found is None:
         raise NotFound(kind="result")
-    recording.require_for(page.actor, Action.RESULT_EDIT, found.organisation_id)
+    require_party(page.actor, Action.RESULT_EDIT, found.organisation_id)
     return found
 
 
@@ -200,7 +200,7 @@ def _values(found: NoticeDetail) -> Mapping[str, Any]:
 def _editable(page: Page, notice_id: int) -> NoticeDetail:
     with page.parts.db.read() as session:
         found = queries.notice(session, page.actor, notice_id)
-    recording.require_for(page.actor, Action.RESULT_EDIT, found.organisation_id)
+    require_party(page.actor, Action.RESULT_EDIT, found.organisation_id)
     return found
 
 

@@ -16,7 +16,7 @@ from market.errors import NotFound, SignInRequired
 from market.listings.models import Result
 from market.listings.queries import standing
 from market.listings.service import RESULT
-from market.permissions import Action, Actor
+from market.permissions import Action, Actor, reaches, require_party
 from market.pricing import licences, priority, queries, recording, rules, trials
 from market.pricing.inputs import AnswerInput, LicenceInput, PriorityInput, ReasonInput
 from market.pricing.licences import LicenceView, PatentChoice
@@ -64,7 +64,7 @@ def _knows(session: Session, actor: Actor, result_id: int) -> Any:
     found = recording.result_of(session, result_id)
     if found is None:
         raise NotFound(kind="result")
-    if not recording.reaches(actor, Action.CONTRACT_REGISTER):
+    if not reaches(actor, Action.CONTRACT_REGISTER):
         standing(session, actor, RESULT, Result, result_id)
     return found
 
@@ -73,8 +73,8 @@ def _pricing_page(page: Page, result_id: int, form: Form | None = None, doing: s
     actor = page.actor
     with page.parts.db.read() as session:
         result = _knows(session, actor, result_id)
-        may_ask = recording.reaches(actor, Action.RESULT_EDIT, result.organisation_id)
-        shows = may_ask or recording.reaches(actor, Action.CONTRACT_REGISTER)
+        may_ask = reaches(actor, Action.RESULT_EDIT, result.organisation_id)
+        shows = may_ask or reaches(actor, Action.CONTRACT_REGISTER)
         rights = priority.rights_of(session, result_id=result_id) if shows else []
         asked = {one.holder_name for one in rights}
         reach = actor.organisations_for(Action.CONTRACT_CREATE)
@@ -196,7 +196,7 @@ def _licence_form(
 def _own_result(page: Page, result_id: int) -> Any:
     with page.parts.db.read() as session:
         result = _knows(session, page.actor, result_id)
-    recording.require_for(page.actor, Action.RESULT_EDIT, result.organisation_id)
+    require_party(page.actor, Action.RESULT_EDIT, result.organisation_id)
     return result
 
 
@@ -245,7 +245,7 @@ def show_licence(page: PageDep, licence_id: RowId) -> Response:
 def _own_licence(page: Page, licence_id: int) -> LicenceView:
     with page.parts.db.read() as session:
         found = licences.licence(session, page.actor, licence_id)
-    recording.require_for(page.actor, Action.RESULT_EDIT, found.organisation_id)
+    require_party(page.actor, Action.RESULT_EDIT, found.organisation_id)
     return found
 
 

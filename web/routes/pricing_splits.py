@@ -13,8 +13,8 @@ from market.db import Session
 from market.deals.policies import Policy
 from market.errors import InvalidInput
 from market.money import yuan
-from market.permissions import Action
-from market.pricing import recording, splits
+from market.permissions import Action, reaches
+from market.pricing import splits
 from market.pricing.inputs import SplitInput
 from market.pricing.splits import Outcome, ReceiptChoice, SplitView
 from web.contract_page import percent
@@ -74,7 +74,7 @@ def _show(page: Page, contract_id: int, form: Form | None = None, outcome: Outco
         policies=list(rules.rows.values()),
         outcome=outcome,
         saved=saved,
-        may_save=recording.reaches(page.actor, Action.CONTRACT_EDIT, contract.seller_id),
+        may_save=reaches(page.actor, Action.CONTRACT_EDIT, contract.seller_id),
     )
     return page.render("pricing/splits.html", context)
 
