@@ -47,8 +47,8 @@ format: .venv/development ## Format the code
 	$(BIN)/ruff check --fix .
 
 catalogues: .venv/development ## Gather new sentences of templates into the Chinese catalogue
-	$(BIN)/pybabel extract -q --omit-header --no-location -F pyproject.toml -o .venv/messages.pot web
-	$(BIN)/pybabel update -q --no-fuzzy-matching --ignore-obsolete --omit-header --no-wrap -N -i .venv/messages.pot -l zh_Hans -d web/locale
+	$(BIN)/pybabel -q extract --omit-header --no-location --sort-output -F pyproject.toml -o .venv/messages.pot web
+	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --no-wrap -N -i .venv/messages.pot -l zh_Hans -d web/locale
 
 migration: .venv/development ## Write a migration from changed rows (NAME="what changes")
 	$(BIN)/python -m migrations $(NAME)
