@@ -60,7 +60,7 @@ def test_a_target_stored_before_gets_its_row_and_keeps_its_value(session: Sessio
     seed.seed_statistics(session, now)
     one = plan.indicator(session, "technology_transactions_gdp_share")
     assert (one.position, one.name, one.base_text, one.target_text) == (
-        9, "技术交易总额占GDP比重", "—", "2.1"
+        9, "技术交易总额相当于地区生产总值比重", "—", "2.1"
     )  # fmt: skip
 
 
