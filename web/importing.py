@@ -30,13 +30,22 @@ def heading(field: Field, language: str) -> str:
     return f"{field_label(field, language)} [{field.name}]"
 
 
+def _headings(kind: Kind, field: Field, language: str) -> list[str]:
+    """How a column of a field may be headed: its label, and what registers elsewhere call it."""
+    key = f"columns.{kind.value}.{field.name}"
+    others = i18n.term(key, language).split("；") if i18n.has_term(key, language) else []
+    return [field_label(field, language), *others]
+
+
 @functools.cache
 def words(kind: Kind) -> Vocabulary:
     """What people may write for a kind's fields and choices, in every language."""
     names: dict[str, tuple[str, ...]] = {}
     choices: dict[str, dict[str, str]] = {}
     for field in importable(kind).values():
-        names[field.name] = tuple(field_label(field, language) for language in i18n.LANGUAGES)
+        names[field.name] = tuple(
+            word for language in i18n.LANGUAGES for word in _headings(kind, field, language)
+        )
         for one in (field, *field.parts):
             if one.choices is None:
                 continue

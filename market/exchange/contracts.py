@@ -35,6 +35,7 @@ from market.exchange.mapping import Mapper
 from market.exchange.problems import Problem, from_validation, shown
 from market.exchange.readers import Row
 from market.identifiers import BadIdentifier, parse_credit_code
+from market.money import yuan
 from market.permissions import Actor
 
 SOURCES = (ContractSource.IMPORTED, ContractSource.DECLARED)
@@ -103,6 +104,13 @@ class _Read:
     """The model's names of what the row says."""
 
 
+def _said(name: str, value: Any) -> Any:
+    """A value as a report repeats it: amounts in yuan, as files hold them; of records, nothing."""
+    if isinstance(value, list):
+        return ""
+    return yuan(value) if name.endswith("_fen") and isinstance(value, int) else value
+
+
 def _digest(*parts: object) -> bytes:
     text = "\n".join(" ".join(str(part).split()) for part in parts)
     return hashlib.blake2b(text.encode(errors="replace"), digest_size=12).digest()
@@ -147,8 +155,7 @@ class _Planner:
             except InvalidInput as error:
                 for name, code, params in error.problems:
                     said = getattr(one.data, name, None)
-                    value = "" if isinstance(said, list) else said
-                    self._tell(one.line, _NAMES.get(name, name), code, params, value)
+                    self._tell(one.line, _NAMES.get(name, name), code, params, _said(name, said))
                 continue
             old = here.get(one.key)
             if old is not None:
@@ -271,9 +278,8 @@ class _Planner:
         if differs:
             params = {"number": old["local_number"], "count": len(differs)}
             for name in differs:
-                self._tell(
-                    one.line, _NAMES.get(name, name), "differs_from_register", params, values.get(name)
-                )
+                said = _said(name, values.get(name))
+                self._tell(one.line, _NAMES.get(name, name), "differs_from_register", params, said)
         else:
             self.made.unchanged += 1
 

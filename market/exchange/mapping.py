@@ -18,7 +18,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -57,7 +57,15 @@ class FieldSource(Input):
     )
     cut: int | None = Field(default=None, ge=1, le=100_000, description="Keep so many characters at most.")
     values: dict[str, str] = Field(default={}, max_length=200, description="The source's words → our codes.")
+    unit: Literal["wan", "yi"] | None = Field(
+        default=None, description="What bare numbers of an amount are counted in: 万 or 亿 yuan."
+    )
     parts: dict[str, FieldSource] | None = Field(default=None, description="For one record of parts.")
+
+    def columns_within(self) -> list[str]:
+        """The columns that it reads, dots and all."""
+        inner = [column for part in (self.parts or {}).values() for column in part.columns_within()]
+        return [one for one in (self.column, self.fallback) if one] + inner
 
     @model_validator(mode="before")
     @classmethod
@@ -127,14 +135,14 @@ def check(mapping: ColumnMapping, kind: Kind, columns: Iterable[str] | None = No
         for part in source.parts or {}:
             if part not in names:
                 raise BadMapping("field", f"{name}.{part}")
-        for column in _columns(source):
+        for column in source.columns_within():
             if known is not None and column not in known and column.split(".")[0] not in known:
                 raise BadMapping("column", column)
 
 
-def _columns(source: FieldSource) -> list[str]:
-    inner = [column for part in (source.parts or {}).values() for column in _columns(part)]
-    return [one for one in (source.column, source.fallback) if one] + inner
+def unmet(mapping: ColumnMapping, kind: Kind) -> list[str]:
+    """Fields that every row needs and that the mapping takes from nowhere."""
+    return [name for name, spec in importable(kind).items() if spec.required and name not in mapping.fields]
 
 
 @dataclass(frozen=True)
@@ -156,6 +164,18 @@ def folded(text: str) -> str:
     return re.sub(r"[\s_\-*＊:：]+", "", text).lower()
 
 
+_BRACKETS = re.compile(r"[\[［(（][^\])）］]*[\])）］]\s*$")
+_HEADED_UNIT = re.compile(r"[\[［(（/／](?:单位[:：]?)?\s*(?:人民币)?\s*(万|亿)元?\s*[\])）］]?\s*$")
+_UNITS: dict[str, Literal["wan", "yi"]] = {"万": "wan", "亿": "yi"}
+_UNIT_WORDS = {unit: word for word, unit in _UNITS.items()}
+
+
+def from_column(spec: Spec, column: str) -> FieldSource:
+    """A column as a field's source; an amount is counted in what the column's heading says: `成交额（万元）`."""
+    unit = _HEADED_UNIT.search(column) if spec.form is Form.AMOUNT else None
+    return FieldSource(column=column, unit=_UNITS[unit[1]] if unit else None)
+
+
 def guess(kind: Kind, columns: Iterable[str], vocabulary: Vocabulary) -> ColumnMapping:
     """The mapping that the columns' names suggest; each column is used once."""
     specs = importable(kind)
@@ -163,15 +183,16 @@ def guess(kind: Kind, columns: Iterable[str], vocabulary: Vocabulary) -> ColumnM
     for name in specs:
         for word in (name, specs[name].model_name, *vocabulary.fields.get(name, ())):
             by_word.setdefault(folded(word), name)
+            by_word.setdefault(folded(_BRACKETS.sub("", word)), name)
     found: dict[str, FieldSource] = {}
     names = list(columns)
     for column in names:
         code = re.search(r"[\[［(（]\s*([a-z_]+)\s*[\])）］]\s*$", column)
-        bare = re.sub(r"[\[［(（][^\])）］]*[\])）］]\s*$", "", column)
+        bare = _HEADED_UNIT.sub("", _BRACKETS.sub("", column))
         tries = ([code.group(1)] if code else []) + [column, bare]
         meant = next((by_word[folded(one)] for one in tries if one and folded(one) in by_word), None)
         if meant is not None and meant not in found:
-            found[meant] = FieldSource(column=column)
+            found[meant] = from_column(specs[meant], column)
     if "source_id" in specs and "source_id" not in found:
         for column in names:
             if folded(column) in ("id", "编号", "uuid") and "source_id" not in found:
@@ -263,6 +284,8 @@ class Mapper:
             raise Refused("not_text", json.dumps(raw, ensure_ascii=False)[:200])
         text = raw if isinstance(raw, str) else _scalar_text(raw)
         text = text.strip()
+        if form is Form.AMOUNT and source.unit is not None and re.fullmatch(r"[\d,，.．\s]+", text):
+            return text + _UNIT_WORDS[source.unit]
         if form in (Form.LINE, Form.TEXT, Form.AMOUNT, Form.PERCENT):
             return text
         if form is Form.CHOICE:

@@ -14,10 +14,10 @@ from pydantic import Field
 
 from market import audit
 from market.db import Session, for_update, t
-from market.errors import Duplicate, NotFound, WrongState
+from market.errors import Duplicate, InvalidInput, NotFound, WrongState
 from market.exchange import importing
 from market.exchange.fields import Kind
-from market.exchange.mapping import ColumnMapping, check
+from market.exchange.mapping import ColumnMapping, check, unmet
 from market.exchange.models import ImportRun, RunState, SavedMapping
 from market.inputs import Input, Line
 from market.permissions import Action, Actor, Via
@@ -43,10 +43,27 @@ class RunOptions(Input):
 
 
 def create_run(
-    session: Session, actor: Actor, now: dt.datetime, kind: Kind, file_name: str, sha256: str, size: int
+    session: Session,
+    actor: Actor,
+    now: dt.datetime,
+    kind: Kind,
+    file_name: str,
+    sha256: str,
+    size: int,
+    *,
+    like: int | None = None,
 ) -> int:
-    """Record an uploaded file as a run that waits for its mapping. Raises NotAllowed."""
+    """Record an uploaded file as a run that waits for its mapping. Raises NotAllowed.
+
+    `like` is an earlier run, whose mapping and options it begins with: the same table, mended. Raises
+    NotFound for one that is not the actor's to see.
+    """
     importing.reach(actor, kind)
+    options: dict[str, Any] = {}
+    if like is not None:
+        earlier = _own_run(session, actor, like)
+        if earlier.kind == kind.value:
+            options = {name: one for name, one in earlier.options.items() if name != "attempt"}
     run = ImportRun(
         kind=kind.value,
         file_name=_short_name(file_name),
@@ -54,6 +71,7 @@ def create_run(
         size=size,
         dry_run=True,
         state=RunState.UPLOADED.value,
+        options=options,
         person_id=actor.person_id,
         started_at=now,
     )
@@ -84,12 +102,18 @@ def queue_run(
 ) -> None:
     """Say how a run is to be done and leave it as work (or only mark it, when the caller runs it itself).
 
-    Raises NotFound, WrongState while it is queued or running or when it was done for good, BadMapping.
+    Raises NotFound, WrongState while it is queued or running or when it was done for good, BadMapping,
+    InvalidInput for fields of contracts that every row needs and that nothing fills (`column.<field>`).
     """
     run = _own_run(session, actor, run_id)
     kind = Kind(run.kind)
     importing.reach(actor, kind)
     check(options.mapping, kind, columns)
+    # A contract is only ever made new; other rows may change what is here and leave the rest as it is.
+    if kind is Kind.CONTRACTS and options.mapping.fields:
+        lacking = unmet(options.mapping, kind)
+        if lacking:
+            raise InvalidInput([(f"column.{name}", "no_column", {}) for name in lacking])
     state = RunState(run.state)
     if state in (RunState.QUEUED, RunState.RUNNING) or (state is RunState.DONE and not run.dry_run):
         raise WrongState(state=state.value, action="import")

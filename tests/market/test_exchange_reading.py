@@ -12,11 +12,13 @@ from market.deals.inputs import ContractInput
 from market.exchange.fields import FIELDS, Form, Kind, importable
 from market.exchange.mapping import (
     ColumnMapping,
+    FieldSource,
     Mapper,
     Vocabulary,
     check,
     guess,
     read_mapping,
+    unmet,
 )
 from market.exchange.problems import BadMapping, UnreadableFile
 from market.exchange.readers import FileForm, Row, open_table
@@ -266,3 +268,24 @@ def test_fields_are_columns_of_their_models() -> None:
 def test_mappings_that_no_database_can_store_are_refused(constant: object) -> None:
     with pytest.raises(BadMapping):
         read_mapping(json.dumps({"fields": {"title": {"constant": constant}}}))
+
+
+def test_an_amount_s_heading_tells_its_unit() -> None:
+    words = Vocabulary(fields={"deal": ("合同成交额（元）",), "technology": ("技术交易额（元）",)})
+    mapping = guess(Kind.CONTRACTS, ["合同成交额（万元）", "技术交易额"], words)
+    assert mapping.fields["deal"] == FieldSource(column="合同成交额（万元）", unit="wan")
+    assert mapping.fields["technology"] == FieldSource(column="技术交易额")
+    row = Row(2, {"合同成交额（万元）": "1,035.5", "技术交易额": "35万"})
+    assert Mapper(Kind.CONTRACTS, mapping, words).values(row)[0] == {
+        "deal_fen": "1,035.5万",
+        "technology_fen": "35万",
+    }
+    # What says its unit itself is left as it is.
+    spoken = Row(2, {"合同成交额（万元）": "0.1亿"})
+    assert Mapper(Kind.CONTRACTS, mapping, words).values(spoken)[0]["deal_fen"] == "0.1亿"
+
+
+def test_what_every_row_needs_and_nothing_fills_is_told() -> None:
+    assert unmet(ColumnMapping(fields={"title": FieldSource(column="a")}), Kind.CONTRACTS) == [
+        "contract_kind", "subkind", "technical_field", "signed_on", "registered_on",
+    ]  # fmt: skip

@@ -302,6 +302,49 @@ def test_an_official_brings_in_contracts_and_reads_why_three_rows_are_bad(
     assert len(exported.text.splitlines()) == 2
 
 
+def test_a_mended_file_keeps_its_columns_and_what_they_leave_out_is_told(
+    client: TestClient, world: World, sign_in: SignIn
+) -> None:
+    sign_in(client, world.official)
+    columns = "编号甲,项目名称,合同类别,合同小类,卖方,卖方行政区划,买方,买方行政区划,合同成交额（万元）,技术领域,签订日期,登记日期,备注"
+    row = "2026330100000001,水力模型开发,技术开发,委托开发,某大学,330106,某公司,331081,60,先进制造,2026-02-02,{}"
+    mapping = upload(client, f"{columns}\n{row.format('2026-02-30')},x".encode(), kind="contracts")
+    page = client.get(mapping).text
+    for column in ("项目名称", "合同小类", "买方行政区划", "合同成交额（万元）"):
+        assert f'<option value="{column}" selected>' in page, column
+    assert "not be imported: 编号甲, 备注" in page
+    assert "read as 10,000 yuan" in page
+    chosen = {
+        "column.title": "项目名称", "column.contract_kind": "合同类别", "column.subkind": "合同小类",
+        "column.seller_name": "卖方", "column.seller_region": "卖方行政区划", "column.buyer_name": "买方",
+        "column.buyer_region": "买方行政区划", "column.deal": "合同成交额（万元）", "column.technical_field": "技术领域",
+        "column.signed_on": "签订日期", "column.registration_number": "编号甲", "then": "check",
+    }  # fmt: skip
+    refused = client.post(mapping, data=chosen)
+    assert refused.status_code == 422
+    assert 'href="#f-column.registered_on"' in refused.text
+    assert '<option value="编号甲" selected>' in refused.text, "nothing chosen is lost"
+    run = client.post(mapping, data=chosen | {"column.registered_on": "登记日期"}).headers["location"]
+    report = client.get(run).text
+    assert "2026-02-30" in report
+    number = run.rpartition("/")[2]
+    assert f'name="like" value="{number}"' in report
+    mended = client.post(
+        "/exchange",
+        data={"kind": "contracts", "like": number},
+        files={"file": ("改.csv", f"{columns}\n{row.format('2026-02-20')},x".encode())},
+    ).headers["location"]
+    assert '<option value="编号甲" selected>' in client.get(mended).text, "what was chosen by hand is kept"
+    done = client.post(mended, data=chosen | {"column.registered_on": "登记日期", "then": "run"})
+    assert "1 new" in client.get(done.headers["location"]).text
+    exported = json.loads(client.get("/exchange/export?kind=contracts&format=jsonl").text)
+    assert (exported["deal"], exported["registration_number"]) == ("600000.00", "2026330100000001")
+    hidden = client.post(
+        "/exchange", data={"kind": "contracts", "like": "999"}, files={"file": ("改.csv", b"a\n1")}
+    )
+    assert hidden.status_code == 404
+
+
 def test_every_field_and_choice_has_its_words() -> None:
     from web import i18n
 

@@ -18,7 +18,7 @@ from market.exchange import exporting, queries, service, writers
 from market.exchange import importing as planning
 from market.exchange.fields import Field, Kind, importable
 from market.exchange.fields import Form as CellForm
-from market.exchange.mapping import ColumnMapping, FieldSource, guess
+from market.exchange.mapping import ColumnMapping, FieldSource, from_column, guess
 from market.exchange.models import RunState
 from market.exchange.problems import BadMapping, UnreadableFile
 from market.exchange.queries import RunView
@@ -144,7 +144,10 @@ def upload(page: PageDep, form: FormDep) -> Response:
     def action(session: Session) -> str:
         if refusal is not None:
             raise refusal
-        run_id = service.create_run(session, page.actor, page.now, kind, name, sha256, len(content))
+        run_id = service.create_run(
+            session, page.actor, page.now, kind, name, sha256, len(content),
+            like=_number(form.value("like")) or None,
+        )  # fmt: skip
         return f"/exchange/runs/{run_id}/mapping"
 
     def again(form: Form) -> Response:
@@ -220,8 +223,10 @@ class FieldLine:
     constant: str
     options: list[tuple[str, str]]
     """Choices for a constant; empty for free text."""
+    unit: str
+    """What bare numbers of an amount are counted in, where not in yuan."""
     kept: str
-    """What a saved mapping says beyond column and constant, as JSON."""
+    """What a saved mapping says beyond column, constant and unit, as JSON."""
 
 
 @dataclass(frozen=True)
@@ -235,6 +240,8 @@ class MappingPage:
     fields: list[FieldLine]
     preview_columns: list[str]
     preview: list[tuple[int, list[str]]]
+    unused: list[str]
+    """Columns of the file that no field takes."""
     saved: list[tuple[str, str]]
     may_publish: bool
 
@@ -261,7 +268,7 @@ def _options_for(session: Session, field: Field, language: str) -> list[tuple[st
 
 
 def _kept(source: FieldSource) -> str:
-    more = source.model_dump_json(exclude_defaults=True, exclude={"column", "constant"})
+    more = source.model_dump_json(exclude_defaults=True, exclude={"column", "constant", "unit"})
     return "" if more == "{}" else more
 
 
@@ -294,6 +301,7 @@ def _mapping_page(page: Page, session: Session, run: RunView, form: Form | None,
                 form.value(f"column.{field.name}") or (source.column or ""),
                 form.value(f"constant.{field.name}") or constant,
                 _options_for(session, field, page.language),
+                source.unit or "",
                 _kept(source),
             )
         )
@@ -301,6 +309,9 @@ def _mapping_page(page: Page, session: Session, run: RunView, form: Form | None,
     preview = [
         (row.line, [_shown(row.values.get(name)) for name in names]) for row in table.sample(PREVIEW_ROWS)
     ]
+    within = {
+        column.split(".")[0] for source in mapping.fields.values() for column in source.columns_within()
+    }
     context = MappingPage(
         run,
         kind_label(run.kind, page.language),
@@ -309,6 +320,7 @@ def _mapping_page(page: Page, session: Session, run: RunView, form: Form | None,
         lines,
         names,
         preview,
+        [name for name in names if name not in {line.column for line in lines} and name not in within],
         [(str(one.id), one.name) for one in saved],
         run.kind is not Kind.CONTRACTS
         and (run.kind is not Kind.ORGANISATIONS or page.actor.can(Action.ORGANISATION_VERIFY)),
@@ -331,14 +343,14 @@ def mapping_page(page: PageDep, session: ReadTx, run_id: RowId, mapping: int = 0
 def _entered(form: Form, base: ColumnMapping, kind: Kind) -> ColumnMapping:
     """What was chosen; a saved mapping's finer points stay with fields whose column was not changed."""
     fields: dict[str, FieldSource] = {}
-    for name in importable(kind):
+    for name, spec in importable(kind).items():
         old = base.fields.get(name, FieldSource())
         column, constant = form.value(f"column.{name}").strip(), form.value(f"constant.{name}").strip()
         if constant:
             same = constant == str(old.constant)
             fields[name] = old if same and not column else FieldSource(constant=constant)
         elif column:
-            fields[name] = old if column == old.column else FieldSource(column=column)
+            fields[name] = old if column == old.column else from_column(spec, column)
         elif old.parts is not None:
             fields[name] = old
     try:
@@ -411,6 +423,7 @@ class RunPage:
     going: bool
     can_run: bool
     partial_helps: bool
+    limit_mb: int
 
 
 @router.get("/exchange/runs/{run_id}")
@@ -439,6 +452,7 @@ def run_page(page: PageDep, session: ReadTx, paging: PagingDep, run_id: RowId) -
         run.is_going,
         run.dry_run and run.state is RunState.DONE and good > 0,
         run.state is RunState.REFUSED and good > 0,
+        page.parts.settings.max_import_mb,
     )
     response = page.render("exchange/run.html", context)
     if run.is_going:
