@@ -1,17 +1,19 @@
 """Looks for what is conspicuous about contracts: after each step of one, and once a day at all of them.
 
-A step leaves its work in its own transaction. The daily round goes on from piece to piece of work, each
-well within its lease; what was imported or entered as registered, receipts, files, and what only time brings
-about are found by it.
+A step leaves its work in its own transaction, and so does each part of an import: only what it brought is looked
+at, with all that this is compared with. The daily round goes on from piece to piece of work, each well within
+its lease; what was entered singly as registered, receipts, files, and what only time brings about are found by it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from market import work
 from market.clock import local_date
 from market.db import Session
+from market.deals.recording import ENTERED
 from market.deals.service import STEPPED
 from market.scrutiny import flags
 from market.work import Claimed, Handler
@@ -26,6 +28,7 @@ def handlers(parts: Parts) -> dict[str, Handler]:
     """What is done after a step, and a piece of a round."""
     return {
         STEPPED: lambda item: _look(parts, [int(item.payload["contract_id"])]),
+        ENTERED: lambda item: _look_at_all(parts, item.payload["contract_ids"]),
         ROUND: lambda item: _round(parts, item),
     }
 
@@ -43,6 +46,11 @@ def _look(parts: Parts, contract_ids: list[int]) -> None:
             return
     with parts.db.write() as session:
         flags.keep(session, now, found)
+
+
+def _look_at_all(parts: Parts, contract_ids: Sequence[int]) -> None:
+    for start in range(0, len(contract_ids), flags.CHUNK):
+        _look(parts, list(contract_ids[start : start + flags.CHUNK]))
 
 
 def _round(parts: Parts, item: Claimed) -> None:

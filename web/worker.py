@@ -54,6 +54,7 @@ def housekeeping(parts: Parts) -> None:
     now = parts.clock.now()
     with parts.db.write() as session:
         flag_work.daily(session, now)
+        open_data_work.once(session, now)
     more = True
     while more:
         with parts.db.write() as session:

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from market import audit
+from market import audit, work
 from market.clock import local_date, start_of_local_day
 from market.db import Session, t
 from market.deals import movements, recording, rules
@@ -72,7 +72,7 @@ def enter(
 
     The day of registration becomes an event at its start (Shanghai); that it was entered later is the last
     event, at `now`. Raises NotAllowed unless the actor registers contracts, and IntegrityError where a
-    registration number was taken meanwhile.
+    registration number or an import key was taken meanwhile.
     """
     require_party(actor, Action.CONTRACT_REGISTER)
     if not contracts:
@@ -111,7 +111,9 @@ def enter(
     )
     entered = [SimpleNamespace(id=one, **row) for one, row in zip(ids, rows, strict=True)]
     movements.record_registered(session, now, cast("list[Contract]", entered))
-    recording.leave_news(session, now, f"{ids[0]}-{ids[-1]}", ids)
+    key = f"{ids[0]}-{ids[-1]}"
+    recording.leave_news(session, now, key, ids)
+    work.enqueue(session, recording.ENTERED, {"contract_ids": ids}, key=key, now=now)
     return ids
 
 

@@ -134,12 +134,16 @@ class Contract(SQLModel, table=True):
         sa.Index("ix_contract_party_names", "seller_name", "buyer_name"),
         sa.Index("ix_contract_parties", "seller_id", "buyer_id"),
         sa.UniqueConstraint("source_lot_id"),
+        sa.Index("ux_contract_import_key", "import_key", unique=True),
     )
     id: int | None = columns.primary_key()
     local_number: str = Field(max_length=32, unique=True)
     """Ours: `WL-2026-000123`."""
     registration_number: str | None = Field(default=None, max_length=16, unique=True)
     """登记编号: sixteen digits issued by the national system; entered, never minted."""
+    import_key: str | None = Field(default=None, max_length=24)
+    """Of what came from a file without a registration number: a digest of what it is known by, so that two
+    imports at once cannot both enter it."""
     title: str = Field(max_length=200)
     kind: str = Field(max_length=16)
     subkind: str = Field(max_length=32)

@@ -253,6 +253,10 @@ NEWS = "contract.news"
 PUBLIC_STEPS = frozenset(step.value for step in (Step.REGISTER, Step.AMEND, Step.DEREGISTER, Step.REVOKE))
 
 
+ENTERED = "contract.entered"
+"""Kind of the work that follows from contracts entered in bulk as registered."""
+
+
 def leave_news(session: Session, now: dt.datetime, key: str, contract_ids: Sequence[int]) -> None:
     """Leave the telling of what happened as work in the same transaction."""
     work.enqueue(session, NEWS, {"contract_ids": list(contract_ids)}, key=key, now=now)

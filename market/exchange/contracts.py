@@ -163,7 +163,8 @@ class _Planner:
             elif one.source not in SOURCES:
                 self._tell(one.line, "source", "unknown_choice", {}, one.source.value)
             else:
-                self.made.new.add(one.line, values)
+                key = None if one.data.registration_number else one.key.hex()
+                self.made.new.add(one.line, values | {"import_key": key})
 
     def _tell(
         self, line: int, place: str, code: str, params: dict[str, Any] | None = None, value: Any = ""
@@ -292,7 +293,11 @@ def apply(
     options: Options,
     progress: Progress = lambda _count: None,
 ) -> None:
-    """Write what a plan laid aside. Raises Conflict when a registration number was taken since."""
+    """Write what a plan laid aside.
+
+    Raises Conflict when a registration number was taken since, or when another import has entered a contract
+    without a number meanwhile: plan again.
+    """
     reason = "" if options.source == DEFAULT_SOURCE else options.source
     done = 0
     for some in content.chunks(rows):

@@ -16,7 +16,7 @@ import orjson
 import sqlalchemy as sa
 
 from market.db import Session, t
-from market.deals.models import Contract, ContractEvent
+from market.deals.models import Contract, ContractEvent, ContractSource
 from market.deals.movements import tick
 from market.opendata import rules
 from market.opendata.models import OpenRelease
@@ -57,6 +57,20 @@ def publish(session: Session, now: dt.datetime, contract_ids: Sequence[int], pre
     if rows:
         session.execute(sa.insert(t(OpenRelease)), rows)
     return len(rows)
+
+
+def unpublished(session: Session, after_id: int, limit: int) -> list[int]:
+    """The next contracts, by id, of which something may be published and nothing has been."""
+    c, e, r = t(Contract).c, t(ContractEvent).c, t(OpenRelease).c
+    happened = sa.exists().where(e.contract_id == c.id, e.step.in_(list(rules.RELEASED)))
+    known = sa.exists().where(r.contract_id == c.id)
+    statement = (
+        sa.select(c.id)
+        .where(c.id > after_id, c.source != ContractSource.DECLARED.value, happened, ~known)
+        .order_by(c.id)
+        .limit(limit)
+    )
+    return list(session.scalars(statement))
 
 
 def _releases(session: Session, contract_ids: Sequence[int]) -> set[str]:

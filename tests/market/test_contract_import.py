@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from market.clock import FixedClock
 from market.db import Database, t
 from market.deals import service as deals
 from market.deals.models import Contract, ContractEvent, Movement
+from market.deals.recording import ENTERED
 from market.errors import NotAllowed
 from market.exchange import exporting, importing, queries, runner, service, writers
 from market.exchange.fields import Kind
@@ -28,6 +30,7 @@ from market.files.store import DiskStore
 from market.parties.models import MembershipRow, Organisation, Person
 from market.permissions import COMMAND_LINE, Actor, Membership, Role, Via
 from market.taxonomy.models import Industry
+from market.work import WorkItem
 from tests.conftest import NOW
 
 CODE, STRANGER = "91330100799655058B", "91310000MA1FL3LL52"
@@ -261,3 +264,48 @@ def test_officials_export_all_parties_their_own_and_only_officials_import(world:
     with pytest.raises(NotAllowed):
         importing.reach(world.official, Kind.RESULTS)
     assert importing.reach(COMMAND_LINE, Kind.CONTRACTS) is None
+
+
+def test_two_imports_at_once_enter_a_contract_without_a_number_once(world: World) -> None:
+    content = "\n".join(json.dumps(one) for one in (row(None), row(None, title="另一项"))).encode()
+    runs = []
+    for name in ("one.jsonl", "other.jsonl"):
+        with world.db.write() as session:
+            sha256 = world.store.put(content)
+            run_id = service.create_run(
+                session, world.official, NOW, Kind.CONTRACTS, name, sha256, len(content)
+            )
+            service.queue_run(
+                session, world.official, NOW, run_id, service.RunOptions(), dry_run=False, as_work=False
+            )
+            runs.append(run_id)
+    planned = threading.Barrier(2)
+
+    def execute(run_id: int) -> None:
+        def watch(phase: str, _done: int, _total: int) -> None:
+            if phase == "checking":
+                planned.wait(60)
+
+        runner.execute(world.db, world.store, run_id, Vocabulary(), world.clock.now, watch=watch)
+
+    threads = [threading.Thread(target=execute, args=(run_id,)) for run_id in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    with world.db.read() as session:
+        views = [queries.run(session, world.official, run_id) for run_id in runs]
+    assert {view.state for view in views} == {RunState.DONE, RunState.FAILED}
+    (failed,) = (view for view in views if view.state is RunState.FAILED)
+    assert [problem["code"] for problem in failed.problems] == ["conflict"]
+    assert len(world.all(Contract)) == 2
+    assert counts(world.run(content)) == (0, 0, 2, 0)
+
+
+def test_what_an_import_brings_is_left_to_be_looked_at(world: World) -> None:
+    world.run([row(1), row(2)])
+    ids = [one.id for one in world.all(Contract)]
+    left = [one for one in world.all(WorkItem) if one.kind == ENTERED]
+    assert [one.payload for one in left] == [{"contract_ids": ids}]
+    world.run([row(1), row(2)])
+    assert len([one for one in world.all(WorkItem) if one.kind == ENTERED]) == 1

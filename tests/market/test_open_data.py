@@ -308,3 +308,30 @@ def test_a_member_is_identified_by_its_credit_code(database: Database) -> None:
     with database.read() as session:
         ((_, release),) = queries.after(session, 0)
     assert release["buyer"] == {"id": "91330100799655058B", "name": "新界"}
+
+
+def test_what_was_registered_before_there_was_open_data_is_found_until_it_is_published(
+    database: Database,
+) -> None:
+    with database.write() as session:
+        first, second, third = (entered(session, number) for number in range(1, 4))
+        declared = deals.enter_registered(
+            session, COMMAND_LINE, NOW,
+            ContractInput.model_validate(
+                {
+                    "title": "甲", "kind": "licence", "subkind": "patent", "seller_name": "某大学本部",
+                    "seller_region": "330106", "buyer_name": "某公司总部", "buyer_region": "331081",
+                    "deal_fen": 100, "technical_field": "electronics", "signed_on": "2026-02-02",
+                }
+            ),
+            registered_on=dt.date(2026, 2, 3), source=ContractSource.DECLARED,
+        )  # fmt: skip
+        assert service.publish(session, NOW, [second], PREFIX) == 1
+    with database.read() as session:
+        assert service.unpublished(session, 0, 10) == [first, third]
+        assert service.unpublished(session, 0, 1) == [first]
+        assert service.unpublished(session, first, 10) == [third]
+    with database.write() as session:
+        assert service.publish(session, NOW, [first, third], PREFIX) == 2
+        assert service.unpublished(session, 0, 10) == []
+    assert declared > third

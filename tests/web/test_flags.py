@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from market.db import t
-from market.deals import service
+from market.deals import entering, service
+from market.deals.models import Contract
 from market.deals.rules import Step
 from market.permissions import SYSTEM, Actor
 from market.scrutiny import flag_queries, flag_rules, flags
@@ -188,6 +189,41 @@ def test_what_lapsed_says_so(as_: As, register: Register) -> None:
     client = as_("official")
     assert "情况已不存在" in say(client, "/flags?show=closed")
     assert "由系统办结" in say(client, f"/flags/{flag}")
+
+
+def test_what_an_import_brings_is_looked_at_at_once_beside_what_it_is_compared_with(
+    parts: wiring.Parts, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flags, "CHUNK", 2)
+    day = dt.date(2024, 5, 6)
+    alike = register.enter(day, related_party=True)
+    register.enter(day, title="水环真空泵轴承寿命试验", deal_fen=90_000_000, related_party=True)
+    c = t(Contract).c
+    own = {
+        "id",
+        "local_number",
+        "state",
+        "taxonomy_version",
+        "version",
+        "created_by",
+        "created_at",
+        "updated_at",
+    }
+    with parts.db.write() as session:
+        row = session.execute(sa.select(t(Contract)).where(c.id == alike)).one()
+        values = {name: value for name, value in row._mapping.items() if name not in own}
+        brought = entering.enter(session, SYSTEM, register.now, [values] * 3)
+    handlers = flag_work.handlers(parts)
+    while run_one(parts.db, handlers, parts.clock.now):
+        pass
+    with parts.db.read() as session:
+        found = {
+            (row.contract_id, row.kind, row.other_id) for row in session.execute(sa.select(t(ContractFlag)))
+        }
+    assert {one for one, kind, _ in found if kind == "related_party"} == set(brought)
+    assert {(one, kind, other) for one, kind, other in found if other == alike} == {
+        (one, "duplicate_terms", alike) for one in brought
+    }
 
 
 def test_a_step_is_looked_at_by_its_work_and_everything_by_the_daily_round(

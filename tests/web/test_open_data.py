@@ -5,16 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import json
 
+import pytest
+import sqlalchemy as sa
 from starlette.testclient import TestClient
 
+from market.db import t
 from market.deals import service as deals
 from market.deals.inputs import ContractInput
+from market.deals.recording import NEWS
 from market.permissions import COMMAND_LINE
-from market.work import run_one
+from market.work import WorkItem, run_one
 from web import open_data_work, wiring
+from web.worker import housekeeping
 
 
-def registered(parts: wiring.Parts, count: int) -> None:
+def registered(parts: wiring.Parts, count: int, *, worked: bool = True) -> None:
     now = parts.clock.now()
     day = now.date() - dt.timedelta(days=20)
     with parts.db.write() as session:
@@ -28,8 +33,37 @@ def registered(parts: wiring.Parts, count: int) -> None:
                 }
             )  # fmt: skip
             deals.enter_registered(session, COMMAND_LINE, now, data, registered_on=day)
+    if worked:
+        work(parts)
+
+
+def work(parts: wiring.Parts) -> None:
     while run_one(parts.db, open_data_work.handlers(parts), parts.clock.now):
         pass
+
+
+def test_the_first_round_publishes_what_left_no_work_and_comes_once(
+    client: TestClient, parts: wiring.Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_data_work, "CHUNK", 2)
+    monkeypatch.setattr(open_data_work, "CHUNKS", 2)
+    registered(parts, 9, worked=False)
+    w = t(WorkItem)
+    with parts.db.write() as session:
+        session.execute(sa.delete(w).where(w.c.kind == NEWS))
+
+    def published() -> int:
+        return len(client.get("/open-data/releases").json()["releases"])
+
+    work(parts)
+    assert published() == 0
+    for _ in range(2):
+        housekeeping(parts)
+        work(parts)
+        assert published() == 9
+    with parts.db.read() as session:
+        rounds = session.execute(sa.select(w.c.payload, w.c.state).where(w.c.kind == open_data_work.ROUND))
+        assert [row.state for row in rounds] == ["done"] * 3
 
 
 def test_a_reader_follows_the_feed_to_its_end(client: TestClient, parts: wiring.Parts) -> None:
