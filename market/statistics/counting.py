@@ -103,6 +103,8 @@ class Cell:
     count: int
     fen: int | None
     touched: int
+    taxonomies: tuple[int, ...] = ()
+    """The oldest and the newest taxonomy of kinds under which its movements were recorded."""
 
 
 def end_of_day(day: dt.date) -> dt.datetime:
@@ -144,7 +146,8 @@ def _day(counting: CaliberRow) -> sa.ColumnElement[dt.date]:
     return sa.case((_m.step.in_(_CHANGES), _m.changed_on), else_=own)
 
 
-def _inside(column: sa.ColumnElement[str], region: str) -> sa.ColumnElement[bool]:
+def inside(column: sa.ColumnElement[str], region: str) -> sa.ColumnElement[bool]:
+    """Whether a column of codes of regions lies in a region."""
     prefix = rules.region_prefix(region)
     if len(prefix) == len(region):
         return column == region
@@ -152,7 +155,7 @@ def _inside(column: sa.ColumnElement[str], region: str) -> sa.ColumnElement[bool
 
 
 def _sides(counting: CaliberRow) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
-    return _inside(_m.seller_region, counting.region_code), _inside(_m.buyer_region, counting.region_code)
+    return inside(_m.seller_region, counting.region_code), inside(_m.buyer_region, counting.region_code)
 
 
 def _sign(counting: CaliberRow) -> int:
@@ -239,24 +242,39 @@ def summed(
 ) -> tuple[Cell, dict[Dimension, list[Cell]]]:
     """The whole and its cells by each dimension, unsorted; cells that come to nothing are left out."""
     rows = session.execute(summed_statement(scope, dimensions))
-    apart: dict[str, dict[str, list[int]]] = {"": {}, **{dimension.value: {} for dimension in dimensions}}
-    for name, key, count, touched, fen in rows:
+    apart: dict[str, dict[str, Cell]] = {"": {}, **{dimension.value: {} for dimension in dimensions}}
+    for name, key, *sums in rows:
         shown = _shown(scope.counting, Dimension(name), key) if name else ""
-        cell = apart[name].setdefault(shown, [0, 0, 0])
-        for place, value in enumerate((count, touched, fen)):
-            cell[place] += int(value or 0)
+        cell = _cell(shown, sums)
+        apart[name][shown] = _joined(apart[name][shown], cell) if shown in apart[name] else cell
     cells = {
-        name: [Cell(key, count, fen, touched) for key, (count, touched, fen) in found.items() if count or fen]
-        for name, found in apart.items()
+        name: [cell for cell in found.values() if cell.count or cell.fen] for name, found in apart.items()
     }
     whole = cells.pop("") or [Cell("", 0, 0, 0)]
     return whole[0], {Dimension(name): found for name, found in cells.items()}
 
 
+def _cell(key: str, sums: Sequence[Any]) -> Cell:
+    count, touched, fen, oldest, newest = sums
+    versions = () if oldest is None else tuple(sorted({int(oldest), int(newest)}))
+    return Cell(key, int(count or 0), int(fen or 0), int(touched or 0), versions)
+
+
+def _joined(one: Cell, other: Cell) -> Cell:
+    versions = {*one.taxonomies, *other.taxonomies}
+    return Cell(
+        one.key,
+        one.count + other.count,
+        (one.fen or 0) + (other.fen or 0),
+        one.touched + other.touched,
+        tuple(sorted({min(versions), max(versions)})) if versions else (),
+    )
+
+
 def summed_statement(
     scope: Scope, dimensions: Sequence[Dimension]
 ) -> sa.Select[Any] | sa.CompoundSelect[Any]:
-    """Rows (dimension, key, contracts, touched, fen); the empty dimension is the whole."""
+    """Rows (dimension, key, contracts, touched, fen, oldest and newest taxonomy); the empty dimension is the whole."""
     counting = scope.counting
     by_lines = _counts_lines(counting)
     keys = [_group(counting, one) if by_lines else _key(counting, one) for one in dimensions]
@@ -264,6 +282,7 @@ def summed_statement(
         sa.select(
             *([_m.contract_id] if by_lines else []),
             _m.contracts,
+            _m.taxonomy_version,
             _AMOUNT[counting.measure].label("fen"),
             *(key.label(f"by_{one.value}") for key, one in zip(keys, dimensions, strict=True)),
         )
@@ -281,12 +300,14 @@ def summed_statement(
 def _cells(
     scope: Scope, base: sa.FromClause, keys: list[sa.ColumnElement[Any]], *shown: sa.ColumnElement[Any]
 ) -> sa.Select[Any]:
-    """What is shown, contracts, touched and fen of each combination of keys."""
+    """What is shown, contracts, touched, fen, oldest and newest taxonomy of each combination of keys."""
     counting, sign = scope.counting, _sign(scope.counting)
+    ends = (sa.func.min, sa.func.max)
     if not _counts_lines(counting):
         number = sa.cast(sa.func.sum(base.c.contracts * sign), sa.BigInteger)
         fen = sa.cast(sa.func.sum(base.c.fen * sign), sa.BigInteger)
-        return sa.select(*shown, number, number, fen).select_from(base).group_by(*keys)
+        versions = [end(base.c.taxonomy_version) for end in ends]
+        return sa.select(*shown, number, number, fen, *versions).select_from(base).group_by(*keys)
     # A contract may have several rows in a cell, which may come to nothing.
     more, amount = sa.func.sum(base.c.contracts), sa.func.sum(base.c.fen)
     each = (
@@ -294,6 +315,8 @@ def _cells(
             *(one.label(f"shown{place}") for place, one in enumerate(shown)),
             more.label("more"),
             amount.label("fen"),
+            sa.func.min(base.c.taxonomy_version).label("oldest"),
+            sa.func.max(base.c.taxonomy_version).label("newest"),
         )
         .select_from(base)
         .group_by(*keys, base.c.contract_id)
@@ -305,8 +328,9 @@ def _cells(
     in_all: sa.ColumnElement[Any] = sa.cast(sa.func.sum(each.c.more * sign), sa.BigInteger)
     if counting.measure is AmountMeasure.RECEIVED:
         in_all = touched
+    versions = [sa.func.min(each.c.oldest), sa.func.max(each.c.newest)]
     return sa.select(
-        *names, in_all, touched, sa.cast(sa.func.sum(each.c.fen * sign), sa.BigInteger)
+        *names, in_all, touched, sa.cast(sa.func.sum(each.c.fen * sign), sa.BigInteger), *versions
     ).group_by(*names)
 
 
@@ -317,6 +341,7 @@ def by_year_and_kind(session: Session, scope: Scope) -> dict[int, dict[str, Cell
         sa.select(
             _m.contract_id,
             _m.contracts,
+            _m.taxonomy_version,
             _AMOUNT[counting.measure].label("fen"),
             sa.extract("year", _day(counting)).label("year"),
             _m.kind,
@@ -326,9 +351,48 @@ def by_year_and_kind(session: Session, scope: Scope) -> dict[int, dict[str, Cell
     )
     keys: list[sa.ColumnElement[Any]] = [base.c.year, base.c.kind]
     found: dict[int, dict[str, Cell]] = {}
-    for year, kind, count, touched, fen in session.execute(_cells(scope, base, keys, *keys)):
-        if count or fen:
-            found.setdefault(int(year), {})[kind] = Cell(kind, int(count), int(fen), int(touched))
+    for year, kind, *sums in session.execute(_cells(scope, base, keys, *keys)):
+        cell = _cell(kind, sums)
+        if cell.count or cell.fen:
+            found.setdefault(int(year), {})[kind] = cell
+    return found
+
+
+def by_year_until(session: Session, scope: Scope, month: int, day: int) -> dict[int, tuple[int, int]]:
+    """Of each year between the scope's days: fen up to a day of the year (it included), and fen of the whole year."""
+    own = _day(scope.counting)
+    on = sa.extract("month", own) * 100 + sa.extract("day", own)
+    by_then = sa.case((on <= month * 100 + day, 0), else_=1)
+    found: dict[int, list[int]] = {}
+    base = (
+        sa.select(
+            sa.extract("year", own).label("year"),
+            by_then.label("after"),
+            _AMOUNT[scope.counting.measure].label("fen"),
+        )
+        .where(*_where(scope))
+        .subquery()
+    )
+    total = sa.cast(sa.func.sum(base.c.fen * _sign(scope.counting)), sa.BigInteger)
+    for year, after, amount in session.execute(
+        sa.select(base.c.year, base.c.after, total).group_by(base.c.year, base.c.after)
+    ):
+        found.setdefault(int(year), [0, 0])[int(after)] = int(amount)
+    return {year: (parts[0], parts[0] + parts[1]) for year, parts in found.items()}
+
+
+def came_in(session: Session, scope: Scope, contract_ids: Sequence[int]) -> dict[int, int]:
+    """Of some contracts, those that a scope counts, with the fen that it counts."""
+    found: dict[int, int] = {}
+    fen = sa.cast(sa.func.sum(_AMOUNT[scope.counting.measure] * _sign(scope.counting)), sa.BigInteger)
+    for start in range(0, len(contract_ids), CHUNK):
+        rows = session.execute(
+            sa.select(_m.contract_id, fen)
+            .where(*_where(scope), _m.contract_id.in_(contract_ids[start : start + CHUNK]))
+            .group_by(_m.contract_id)
+            .having(sa.func.sum(_m.contracts) != 0)
+        )
+        found |= {row[0]: int(row[1]) for row in rows}
     return found
 
 
