@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from _pytest.nodeid import NodeId
 from sqlalchemy.engine import make_url
 
 from market.clock import UTC, FixedClock
@@ -189,8 +190,19 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", services.quick_folder())
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of what nobody need have are left out where it is not there, and counted as deselected."""
+    """Tests of what nobody need have are left out where it is not there, and counted as deselected.
+
+    Groups are named where pytest keeps ids since 9.2: pytest-xdist 3.8 still writes them where it kept them
+    before, so that its workers would share a group's tests out (pytest-xdist, issue 1386).
+    """
+    if config.getoption("loadgroup", False):
+        for item in items:
+            groups = sorted({str(mark.args[0]) for mark in item.iter_markers("xdist_group")})
+            if groups and not item.nodeid.endswith("@" + "_".join(groups)):
+                path, _, rest = f"{item.nodeid}@{'_'.join(groups)}".partition("::")
+                item._id = NodeId(path=path, names=tuple(rest.split("::")))
     wanting = [item for item in items if (mark := item.get_closest_marker("extra")) and not _is_there(mark)]
     if wanting:
         config.hook.pytest_deselected(items=wanting)

@@ -107,9 +107,20 @@ DOCUMENTS = [
 
 @pytest.fixture
 def index(empty: SearchIndex) -> SearchIndex:
+    """One with the documents, for a test that changes it."""
     with empty.rebuild() as beside:
         beside.add(DOCUMENTS)
     return empty
+
+
+@pytest.fixture(params=INDEXES, scope="module")
+def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchIndex]:
+    """The same for all who only ask."""
+    index = INDEXES[request.param](tmp_path_factory.mktemp("filled"))
+    with index.rebuild() as beside:
+        beside.add(DOCUMENTS)
+    yield index
+    index.close()
 
 
 def ids(index: SearchIndex, words: str = "", filters: Filters = Filters(), **options: object) -> list[int]:
@@ -125,10 +136,10 @@ class TestLife:
         with pytest.raises(RuntimeError):
             empty.apply(DOCUMENTS)
 
-    def test_a_rebuild_makes_it_ready(self, index: SearchIndex) -> None:
-        assert index.state is IndexState.READY
-        assert index.count() == 4
-        assert set(index.keys()) == {document.key for document in DOCUMENTS}
+    def test_a_rebuild_makes_it_ready(self, filled: SearchIndex) -> None:
+        assert filled.state is IndexState.READY
+        assert filled.count() == 4
+        assert set(filled.keys()) == {document.key for document in DOCUMENTS}
 
     def test_a_change_is_found_at_once_and_replaces(self, index: SearchIndex) -> None:
         index.apply([result(1, "石墨烯散热膜")])
@@ -184,14 +195,14 @@ class TestLife:
 
 
 class TestSearch:
-    def test_words(self, index: SearchIndex) -> None:
-        assert ids(index, "离心泵")[:2] in ([1, 4], [4, 1])
-        assert ids(index, "主轴温升") == [2]
-        assert ids(index, "王工程师") == [1]
+    def test_words(self, filled: SearchIndex) -> None:
+        assert ids(filled, "离心泵")[:2] in ([1, 4], [4, 1])
+        assert ids(filled, "主轴温升") == [2]
+        assert ids(filled, "王工程师") == [1]
 
-    def test_a_single_character(self, index: SearchIndex) -> None:
-        assert set(ids(index, "泵")) == {1, 2, 3, 4}
-        assert ids(index, "轴") == [2]
+    def test_a_single_character(self, filled: SearchIndex) -> None:
+        assert set(ids(filled, "泵")) == {1, 2, 3, 4}
+        assert ids(filled, "轴") == [2]
 
     def test_spelling_does_not_matter(self, index: SearchIndex) -> None:
         index.apply([result(5, "PLC 控制柜")])
@@ -200,46 +211,46 @@ class TestSearch:
     @pytest.mark.parametrize(
         "written", ["ZL200710308494.X", "CN200710308494X", "2007 1 0308494 X", "200710308494"]
     )
-    def test_a_patent_number_finds_its_result(self, index: SearchIndex, written: str) -> None:
-        assert ids(index, written)[0] == 1
+    def test_a_patent_number_finds_its_result(self, filled: SearchIndex, written: str) -> None:
+        assert ids(filled, written)[0] == 1
 
-    def test_a_patent_class(self, index: SearchIndex) -> None:
-        assert ids(index, "F04D29/42") == [1]
-        assert ids(index, "F04D") == [1]
+    def test_a_patent_class(self, filled: SearchIndex) -> None:
+        assert ids(filled, "F04D29/42") == [1]
+        assert ids(filled, "F04D") == [1]
 
-    def test_partly_matching_is_said_to_be(self, index: SearchIndex) -> None:
-        answer = index.search("水稻叶轮")
+    def test_partly_matching_is_said_to_be(self, filled: SearchIndex) -> None:
+        answer = filled.search("水稻叶轮")
         assert [hit.key.id for hit in answer.hits] == [1]
         assert answer.relaxed
-        assert not index.search("主轴温升").relaxed
+        assert not filled.search("主轴温升").relaxed
 
     @pytest.mark.parametrize(
         "words", ["", "  ", "的", "？！", '"', "AND OR NOT", "title:泵", "a" * 5000, "泵" * 3000]
     )
-    def test_nothing_typed_breaks_it(self, index: SearchIndex, words: str) -> None:
-        index.search(words, facets=list(Facet))
+    def test_nothing_typed_breaks_it(self, filled: SearchIndex, words: str) -> None:
+        filled.search(words, facets=list(Facet))
 
     def test_a_run_too_long_for_a_word_is_not_taken_apart(self, index: SearchIndex) -> None:
         index.apply([result(20, "维生素 A 检测")])
         assert index.search("a" * 5000).total == 0
         assert ids(index, "A") == [20]
 
-    def test_a_number_with_blanks_among_words(self, index: SearchIndex) -> None:
+    def test_a_number_with_blanks_among_words(self, filled: SearchIndex) -> None:
         for typed in (
             "zl 2007 1 0308494.x 主轴",
             "number: ZL 2007 1 0308494.X",
             "号：ｚｌ２００７１０３０８４９４．Ｘ",
         ):
-            assert ids(index, typed)[0] == 1
-        assert ids(index, "ipc:F04D 29/42 叶轮") == [1]
-        assert set(ids(index, "标题：　离心泵")) == {1, 4}
+            assert ids(filled, typed)[0] == 1
+        assert ids(filled, "ipc:F04D 29/42 叶轮") == [1]
+        assert set(ids(filled, "标题：　离心泵")) == {1, 4}
 
-    def test_nothing_found(self, index: SearchIndex) -> None:
-        answer = index.search("火星", facets=[Facet.KIND])
+    def test_nothing_found(self, filled: SearchIndex) -> None:
+        answer = filled.search("火星", facets=[Facet.KIND])
         assert (answer.hits, answer.total, answer.facets) == ((), 0, {Facet.KIND: {}})
 
-    def test_terms_to_mark_are_told(self, index: SearchIndex) -> None:
-        assert "离心泵" in index.search("离心泵").terms
+    def test_terms_to_mark_are_told(self, filled: SearchIndex) -> None:
+        assert "离心泵" in filled.search("离心泵").terms
 
 
 class TestQueryLanguage:
@@ -278,39 +289,39 @@ class TestQueryLanguage:
             ("inventor:wanggongchengshi", {1}),
         ],
     )
-    def test_clauses(self, index: SearchIndex, typed: str, expected: set[int]) -> None:
-        assert set(ids(index, typed)) == expected
-        assert index.search(typed).total == len(expected)
-        assert set(ids(index, typed, sort=Sort.NEWEST)) == expected
+    def test_clauses(self, filled: SearchIndex, typed: str, expected: set[int]) -> None:
+        assert set(ids(filled, typed)) == expected
+        assert filled.search(typed).total == len(expected)
+        assert set(ids(filled, typed, sort=Sort.NEWEST)) == expected
 
-    def test_a_query_already_read_is_the_same(self, index: SearchIndex) -> None:
+    def test_a_query_already_read_is_the_same(self, filled: SearchIndex) -> None:
         typed = '离心泵 -效率 "节能"'
-        assert index.search(query.parse(typed)) == index.search(typed)
+        assert filled.search(query.parse(typed)) == filled.search(typed)
 
-    def test_clauses_go_with_filters_facets_and_orders(self, index: SearchIndex) -> None:
+    def test_clauses_go_with_filters_facets_and_orders(self, filled: SearchIndex) -> None:
         narrowed = Filters(kinds=frozenset({"result"}))
-        answer = index.search('"离心泵"', narrowed, facets=[Facet.KIND, Facet.REGION])
+        answer = filled.search('"离心泵"', narrowed, facets=[Facet.KIND, Facet.REGION])
         assert [hit.key.id for hit in answer.hits] == [1]
         assert answer.facets[Facet.KIND] == {"result": 1, "demand": 1}
         assert answer.facets[Facet.REGION] == {"33": 1, "3301": 1, "330106": 1}
-        assert ids(index, "-主轴", sort=Sort.PRICE_DOWN) == [1, 4, 3]
+        assert ids(filled, "-主轴", sort=Sort.PRICE_DOWN) == [1, 4, 3]
 
     @pytest.mark.parametrize(
         "typed", ['"', "“", "-", "title:", "号：", 'title:"', "- -", '"" “”', "-：", "title:-泵", "-title:-"]
     )
-    def test_what_means_nothing_is_taken_as_words(self, index: SearchIndex, typed: str) -> None:
-        index.search(typed, facets=list(Facet))
-        assert ids(index, f"{typed} 离心泵", sort=Sort.NEWEST)[-1:] == [1]
+    def test_what_means_nothing_is_taken_as_words(self, filled: SearchIndex, typed: str) -> None:
+        filled.search(typed, facets=list(Facet))
+        assert ids(filled, f"{typed} 离心泵", sort=Sort.NEWEST)[-1:] == [1]
 
-    def test_a_pasted_title_with_quotation_marks_is_found_by_its_words(self, index: SearchIndex) -> None:
-        answer = index.search("高效“离心式”泵的设计")
+    def test_a_pasted_title_with_quotation_marks_is_found_by_its_words(self, filled: SearchIndex) -> None:
+        answer = filled.search("高效“离心式”泵的设计")
         assert answer.hits[0].key.id == 1
         assert answer.relaxed
-        assert index.search("“离心式”").total == 0
+        assert filled.search("“离心式”").total == 0
 
-    def test_a_phrase_is_told_for_marking(self, index: SearchIndex) -> None:
-        assert "节能离心泵" in index.search('"节能离心泵"').terms
-        assert index.search("-节能").terms == ()
+    def test_a_phrase_is_told_for_marking(self, filled: SearchIndex) -> None:
+        assert "节能离心泵" in filled.search('"节能离心泵"').terms
+        assert filled.search("-节能").terms == ()
 
 
 class TestSpellings:
@@ -334,8 +345,8 @@ class TestSpellings:
         ("typed", "meant"),
         [("离心蹦", "离心泵"), ("离新泵", "离心泵"), ("主周温升", "主轴温升"), ("心离泵", "离心泵")],
     )
-    def test_another_spelling_is_suggested(self, index: SearchIndex, typed: str, meant: str) -> None:
-        assert index.search(typed).suggestion == meant
+    def test_another_spelling_is_suggested(self, filled: SearchIndex, typed: str, meant: str) -> None:
+        assert filled.search(typed).suggestion == meant
 
     def test_another_spelling_is_suggested_although_the_rest_finds_something(
         self, index: SearchIndex
@@ -358,19 +369,19 @@ class TestSpellings:
         assert index.search("graphane").suggestion == "graphene"
         assert index.search("garphene").suggestion == "graphene"
 
-    def test_a_slip_in_pinyin_suggests_the_organisation(self, index: SearchIndex) -> None:
-        assert index.search("zhejiangmuodaxue").suggestion == "浙江某大学"
+    def test_a_slip_in_pinyin_suggests_the_organisation(self, filled: SearchIndex) -> None:
+        assert filled.search("zhejiangmuodaxue").suggestion == "浙江某大学"
 
-    def test_the_rest_of_the_query_stays(self, index: SearchIndex) -> None:
-        assert index.search("离心蹦 -效率").suggestion == "离心泵 -效率"
+    def test_the_rest_of_the_query_stays(self, filled: SearchIndex) -> None:
+        assert filled.search("离心蹦 -效率").suggestion == "离心泵 -效率"
         narrowed = Filters(industries=frozenset({"machine-tools"}))
-        assert index.search("离心蹦", narrowed).suggestion == ""
+        assert filled.search("离心蹦", narrowed).suggestion == ""
 
-    def test_none_where_something_was_found_or_nothing_is_like_it(self, index: SearchIndex) -> None:
-        assert index.search("离心泵").suggestion == ""
-        assert index.search("").suggestion == ""
-        assert index.search("火星移民").suggestion == ""
-        assert index.search("xyzzyq").suggestion == ""
+    def test_none_where_something_was_found_or_nothing_is_like_it(self, filled: SearchIndex) -> None:
+        assert filled.search("离心泵").suggestion == ""
+        assert filled.search("").suggestion == ""
+        assert filled.search("火星移民").suggestion == ""
+        assert filled.search("xyzzyq").suggestion == ""
 
 
 class TestSynonyms:
@@ -430,19 +441,19 @@ class TestSynonyms:
 
 class TestSuggestions:
     @pytest.mark.parametrize("typed", ["浙江", "浙江某", "zhejiang", "zjm", "ZJMDX", "某大学", "浙江某大學"])
-    def test_organisations(self, index: SearchIndex, typed: str) -> None:
-        found = index.suggest(typed)[0]
+    def test_organisations(self, filled: SearchIndex, typed: str) -> None:
+        found = filled.suggest(typed)[0]
         assert (found.kind, found.text, found.owner_id) == (SuggestionKind.ORGANISATION, "浙江某大学", 11)
 
     @pytest.mark.parametrize("typed", ["热误", "rewucha", "rwcbc", "补偿"])
-    def test_keywords(self, index: SearchIndex, typed: str) -> None:
+    def test_keywords(self, filled: SearchIndex, typed: str) -> None:
         assert (SuggestionKind.KEYWORD, "热误差补偿") in [
-            (one.kind, one.text) for one in index.suggest(typed)
+            (one.kind, one.text) for one in filled.suggest(typed)
         ]
 
     @pytest.mark.parametrize("typed", ["数控", "主轴温", "skjc", "shukongjichuang"])
-    def test_titles(self, index: SearchIndex, typed: str) -> None:
-        found = [one for one in index.suggest(typed) if one.kind is SuggestionKind.TITLE]
+    def test_titles(self, filled: SearchIndex, typed: str) -> None:
+        found = [one for one in filled.suggest(typed) if one.kind is SuggestionKind.TITLE]
         assert [(one.text, one.key) for one in found] == [("数控机床主轴温升补偿", Key(Kind.RESULT, 2))]
 
     def test_none_twice_and_no_more_than_asked_for(self, index: SearchIndex) -> None:
@@ -453,8 +464,8 @@ class TestSuggestions:
     @pytest.mark.parametrize(
         "typed", ["", " ", "？", "火星", "a" * 3000, "泵" * 3000, "\x1f", ".*", "(", "%"]
     )
-    def test_nothing_for_nothing(self, index: SearchIndex, typed: str) -> None:
-        assert index.suggest(typed) == []
+    def test_nothing_for_nothing(self, filled: SearchIndex, typed: str) -> None:
+        assert filled.suggest(typed) == []
 
     def test_as_fresh_as_what_is_found(self, index: SearchIndex, empty: SearchIndex) -> None:
         index.apply([result(2, "石墨烯散热膜", owner_id=12, owner_name="温岭市大溪泵业有限公司")])
@@ -492,17 +503,17 @@ class TestFilters:
             (Filters(kinds=frozenset({"result"}), industries=frozenset({"pumps"}), trls=frozenset({7})), {1}),
         ],
     )
-    def test_narrowing(self, index: SearchIndex, filters: Filters, expected: set[int]) -> None:
-        assert set(ids(index, "", filters)) == expected
-        assert index.search("", filters).total == len(expected)
+    def test_narrowing(self, filled: SearchIndex, filters: Filters, expected: set[int]) -> None:
+        assert set(ids(filled, "", filters)) == expected
+        assert filled.search("", filters).total == len(expected)
 
-    def test_filters_do_not_change_scores(self, index: SearchIndex) -> None:
-        plain = {hit.key: hit.score for hit in index.search("离心泵").hits}
-        narrowed = index.search("离心泵", Filters(industries=frozenset({"pumps"})))
+    def test_filters_do_not_change_scores(self, filled: SearchIndex) -> None:
+        plain = {hit.key: hit.score for hit in filled.search("离心泵").hits}
+        narrowed = filled.search("离心泵", Filters(industries=frozenset({"pumps"})))
         assert all(hit.score == plain[hit.key] for hit in narrowed.hits)
 
-    def test_counts_ignore_their_own_filter(self, index: SearchIndex) -> None:
-        answer = index.search("", Filters(kinds=frozenset({"result"})), facets=list(Facet))
+    def test_counts_ignore_their_own_filter(self, filled: SearchIndex) -> None:
+        answer = filled.search("", Filters(kinds=frozenset({"result"})), facets=list(Facet))
         assert answer.facets[Facet.KIND] == {"result": 3, "demand": 1}
         assert answer.facets[Facet.INDUSTRY] == {"pumps": 2, "machine-tools": 1}
         assert answer.facets[Facet.TRL] == {"7": 1, "5": 1}
@@ -541,10 +552,10 @@ class TestFilters:
 
 
 class TestOrder:
-    def test_sorts(self, index: SearchIndex) -> None:
-        assert ids(index) == ids(index, sort=Sort.NEWEST) == [4, 3, 2, 1]
-        assert ids(index, sort=Sort.PRICE_UP) == [4, 1, 2, 3]
-        assert ids(index, sort=Sort.PRICE_DOWN) == [2, 1, 4, 3]
+    def test_sorts(self, filled: SearchIndex) -> None:
+        assert ids(filled) == ids(filled, sort=Sort.NEWEST) == [4, 3, 2, 1]
+        assert ids(filled, sort=Sort.PRICE_UP) == [4, 1, 2, 3]
+        assert ids(filled, sort=Sort.PRICE_DOWN) == [2, 1, 4, 3]
 
     @pytest.mark.parametrize("sort", Sort)
     def test_pages_hold_everything_once_even_if_all_are_equal(self, index: SearchIndex, sort: Sort) -> None:
@@ -555,19 +566,19 @@ class TestOrder:
         assert sorted(seen) == list(range(100, 307))
         assert index.search("同步带轮", sort=sort, limit=10).total == 207
 
-    def test_beyond_the_end(self, index: SearchIndex) -> None:
-        answer = index.search("", offset=100, limit=10)
+    def test_beyond_the_end(self, filled: SearchIndex) -> None:
+        answer = filled.search("", offset=100, limit=10)
         assert (answer.hits, answer.total) == ((), 4)
 
 
 class TestCandidates:
-    def test_only_the_kind_asked_for(self, index: SearchIndex) -> None:
-        found = index.candidates("离心泵效率提升", "现有水泵效率低", "result")
+    def test_only_the_kind_asked_for(self, filled: SearchIndex) -> None:
+        found = filled.candidates("离心泵效率提升", "现有水泵效率低", "result")
         assert found[0].key == Key(Kind.RESULT, 1)
         assert {hit.key.kind for hit in found} == {Kind.RESULT}
 
-    def test_found_by_text_when_titles_differ(self, index: SearchIndex) -> None:
-        found = index.candidates("零件", "汽蚀 叶轮", "result")
+    def test_found_by_text_when_titles_differ(self, filled: SearchIndex) -> None:
+        found = filled.candidates("零件", "汽蚀 叶轮", "result")
         assert Key(Kind.RESULT, 1) in {hit.key for hit in found}
 
     def test_rarity_counts_titles(self, index: SearchIndex) -> None:

@@ -14,6 +14,7 @@ from market.db import Database
 from market.parties import access
 from market.parties.models import SignInSession
 from market.permissions import Actor
+from tests.web.register import As, Register, make_register
 from web import wiring
 from web.app import create_app
 from web.deps import COOKIE
@@ -64,5 +65,22 @@ def sign_in(parts: wiring.Parts) -> Callable[[TestClient, Actor], TestClient]:
             )
         client.cookies.set(COOKIE, secret)
         return client
+
+    return run
+
+
+@pytest.fixture
+def register(parts: wiring.Parts) -> Register:
+    """A register of contracts with everybody who has to do with it."""
+    return make_register(parts.db, parts.clock.now())
+
+
+@pytest.fixture
+def as_(client: TestClient, sign_in: Callable[[TestClient, Actor], TestClient], register: Register) -> As:
+    """The client as somebody of the register, one after the other."""
+
+    def run(who: str) -> TestClient:
+        client.cookies.clear()
+        return client if who == "visitor" else sign_in(client, register.actors[who])
 
     return run

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from starlette.testclient import TestClient
 
 from market.db import Database
 from market.deals import service
@@ -15,6 +18,9 @@ from market.parties.models import MembershipRow, Organisation, Person
 from market.permissions import SYSTEM, Actor, Membership, Role, Via
 from market.statistics.seed import seed_statistics
 from market.taxonomy.models import Industry, Region
+
+As = Callable[[str], TestClient]
+"""The client as one of `ROLES`, or as a `visitor`."""
 
 ROLES = {
     "officer": ("university", Role.RESULTS_OFFICER),

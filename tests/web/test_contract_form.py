@@ -10,15 +10,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from market.permissions import Actor
-from tests.web.register import Register, make_register
-from web import wiring
+from tests.web.register import Register
 
 SignIn = Callable[[TestClient, Actor], TestClient]
-
-
-@pytest.fixture
-def register(parts: wiring.Parts) -> Register:
-    return make_register(parts.db, parts.clock.now())
 
 
 @pytest.fixture

@@ -5,32 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
-from collections.abc import Callable
 
 import pytest
-from starlette.testclient import TestClient
 
-from market.permissions import Actor
-from tests.web.register import Register, make_register
-from web import wiring
+from tests.web.register import As, Register
 
-SignIn = Callable[[TestClient, Actor], TestClient]
-As = Callable[[str], TestClient]
 PDF = b"%PDF-1.4\n%%EOF\n"
-
-
-@pytest.fixture
-def register(parts: wiring.Parts) -> Register:
-    return make_register(parts.db, parts.clock.now())
-
-
-@pytest.fixture
-def as_(client: TestClient, sign_in: SignIn, register: Register) -> As:
-    def run(who: str) -> TestClient:
-        client.cookies.clear()
-        return client if who == "visitor" else sign_in(client, register.actors[who])
-
-    return run
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import re
 import threading
 from collections.abc import Callable
 
-import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
@@ -18,27 +17,12 @@ from market.deals.models import Contract, ContractEvent
 from market.deals.rules import Step
 from market.permissions import SYSTEM, Actor
 from market.work import WorkItem
-from tests.web.register import Register, make_register
+from tests.web.register import As, Register
 from web import wiring
 from web.app import create_app
 from web.worker import housekeeping
 
 SignIn = Callable[[TestClient, Actor], TestClient]
-As = Callable[[str], TestClient]
-
-
-@pytest.fixture
-def register(parts: wiring.Parts) -> Register:
-    return make_register(parts.db, parts.clock.now())
-
-
-@pytest.fixture
-def as_(client: TestClient, sign_in: SignIn, register: Register) -> As:
-    def run(who: str) -> TestClient:
-        client.cookies.clear()
-        return client if who == "visitor" else sign_in(client, register.actors[who])
-
-    return run
 
 
 def take(register: Register, contract: int, *steps: Step) -> None:

@@ -8,31 +8,11 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from starlette.testclient import TestClient
 
-from market.permissions import Actor
-from tests.web.register import Register, make_register
+from tests.web.register import As, Register
 from web import wiring
 
-SignIn = Callable[[TestClient, Actor], TestClient]
 API = "/api/v1/contracts"
-
-
-@pytest.fixture
-def register(parts: wiring.Parts) -> Register:
-    return make_register(parts.db, parts.clock.now())
-
-
-@pytest.fixture
-def as_(client: TestClient, sign_in: SignIn, register: Register) -> Callable[[str], TestClient]:
-    def run(who: str) -> TestClient:
-        client.cookies.clear()
-        return client if who == "visitor" else sign_in(client, register.actors[who])
-
-    return run
-
-
-As = Callable[[str], TestClient]
 
 
 def test_a_draft_is_for_its_parties_and_the_market(as_: As, register: Register) -> None:

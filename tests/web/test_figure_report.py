@@ -5,20 +5,15 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-from collections.abc import Callable
 from decimal import Decimal
 
 import openpyxl
 import pypdf
 import pytest
-from starlette.testclient import TestClient
 
-from market.permissions import Actor
-from tests.web.register import Register, make_register
+from tests.web.register import As, Register, make_register
 from web import figure_report, wiring
 
-SignIn = Callable[[TestClient, Actor], TestClient]
-As = Callable[[str], TestClient]
 DAY = dt.date(2024, 5, 6)
 QUERY = "year=2024&caliber=C4"
 
@@ -30,15 +25,6 @@ def register(parts: wiring.Parts) -> Register:
         made.enter(DAY, deal_fen=123_456_789_01, deductions=[])
     made.enter(DAY, deal_fen=777_123_00, deductions=[], kind="licence", subkind="patent")
     return made
-
-
-@pytest.fixture
-def as_(client: TestClient, sign_in: SignIn, register: Register) -> As:
-    def run(who: str) -> TestClient:
-        client.cookies.clear()
-        return client if who == "visitor" else sign_in(client, register.actors[who])
-
-    return run
 
 
 def sheets(body: bytes) -> dict[str, list[tuple[object, ...]]]:

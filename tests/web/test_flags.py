@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import html
 import re
-from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
@@ -15,15 +14,12 @@ from market.db import t
 from market.deals import entering, service
 from market.deals.models import Contract
 from market.deals.rules import Step
-from market.permissions import SYSTEM, Actor
+from market.permissions import SYSTEM
 from market.scrutiny import flag_queries, flag_rules, flags
 from market.scrutiny.models import ContractFlag, FlagKind
 from market.work import WorkItem, run_one
-from tests.web.register import Register, make_register
+from tests.web.register import As, Register
 from web import flag_work, wiring
-
-SignIn = Callable[[TestClient, Actor], TestClient]
-As = Callable[[str], TestClient]
 
 SAMPLES = {
     FlagKind.DUPLICATE_TERMS: ("1", {"percent": 91, "difference_fen": 100_000, "days": 3, "deal_fen": 1}),
@@ -38,20 +34,6 @@ SAMPLES = {
     FlagKind.NO_RECEIPT: ("", {"due_on": "2025-01-01", "by": "end", "deal_fen": 1}),
     FlagKind.RELATED_PARTY: ("people", {"people": 2}),
 }
-
-
-@pytest.fixture
-def register(parts: wiring.Parts) -> Register:
-    return make_register(parts.db, parts.clock.now())
-
-
-@pytest.fixture
-def as_(client: TestClient, sign_in: SignIn, register: Register) -> As:
-    def run(who: str) -> TestClient:
-        client.cookies.clear()
-        return client if who == "visitor" else sign_in(client, register.actors[who])
-
-    return run
 
 
 def look(register: Register, *contracts: int) -> int:

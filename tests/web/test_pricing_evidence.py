@@ -38,25 +38,10 @@ from market.pricing.rules import PriorityStep
 from market.scrutiny.models import ContractFlag
 from tests.auctions.ended import play
 from tests.web.pricing import PDF, make_result
-from tests.web.register import Register, make_register
+from tests.web.register import As, Register
 from web import wiring
 
 SignIn = Callable[[TestClient, Actor], TestClient]
-As = Callable[[str], TestClient]
-
-
-@pytest.fixture
-def register(parts: wiring.Parts) -> Register:
-    return make_register(parts.db, parts.clock.now())
-
-
-@pytest.fixture
-def as_(client: TestClient, sign_in: SignIn, register: Register) -> As:
-    def run(who: str) -> TestClient:
-        client.cookies.clear()
-        return client if who == "visitor" else sign_in(client, register.actors[who])
-
-    return run
 
 
 @pytest.fixture

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pytest
 import sqlalchemy as sa
-from starlette.testclient import TestClient
 
 from market.clock import FixedClock
 from market.db import t
-from market.permissions import Actor
 from market.work import WorkItem
 from tests.web.pricing import make_result
-from tests.web.register import Register, make_register
+from tests.web.register import As, Register
 from web import wiring
 from web.worker import housekeeping
-
-SignIn = Callable[[TestClient, Actor], TestClient]
-As = Callable[[str], TestClient]
-
-
-@pytest.fixture
-def register(parts: wiring.Parts) -> Register:
-    return make_register(parts.db, parts.clock.now())
-
-
-@pytest.fixture
-def as_(client: TestClient, sign_in: SignIn, register: Register) -> As:
-    def run(who: str) -> TestClient:
-        client.cookies.clear()
-        return client if who == "visitor" else sign_in(client, register.actors[who])
-
-    return run
-
 
 FORM = {
     "title": "高效离心泵专利许可", "abstract": "水力模型", "transfer_mode": "licence", "price_fen": "35万",

@@ -3,34 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-
-import pytest
-from starlette.testclient import TestClient
 
 from market.clock import FixedClock
-from market.permissions import Actor
 from tests.web.pricing import PDF, make_result
-from tests.web.register import Register, make_register
+from tests.web.register import As, Register
 from web import wiring
 from web.worker import housekeeping
-
-SignIn = Callable[[TestClient, Actor], TestClient]
-As = Callable[[str], TestClient]
-
-
-@pytest.fixture
-def register(parts: wiring.Parts) -> Register:
-    return make_register(parts.db, parts.clock.now())
-
-
-@pytest.fixture
-def as_(client: TestClient, sign_in: SignIn, register: Register) -> As:
-    def run(who: str) -> TestClient:
-        client.cookies.clear()
-        return client if who == "visitor" else sign_in(client, register.actors[who])
-
-    return run
 
 
 def test_somebody_is_asked_first_and_waives_on_paper(

@@ -6,33 +6,14 @@ import csv
 import datetime as dt
 import io
 import re
-from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
-from starlette.testclient import TestClient
 
-from market.permissions import Actor
-from tests.web.register import Register, make_register
+from tests.web.register import As, Register
 from web import charts, wiring
 
-SignIn = Callable[[TestClient, Actor], TestClient]
-As = Callable[[str], TestClient]
 DAY = dt.date(2024, 5, 6)
-
-
-@pytest.fixture
-def register(parts: wiring.Parts) -> Register:
-    return make_register(parts.db, parts.clock.now())
-
-
-@pytest.fixture
-def as_(client: TestClient, sign_in: SignIn, register: Register) -> As:
-    def run(who: str) -> TestClient:
-        client.cookies.clear()
-        return client if who == "visitor" else sign_in(client, register.actors[who])
-
-    return run
 
 
 def test_an_empty_market_has_a_page_that_says_so(as_: As) -> None:

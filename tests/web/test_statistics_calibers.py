@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
-from market.permissions import Actor
 from market.statistics import calibers
-from tests.web.register import Register, make_register
+from tests.web.register import As, Register
 from web import wiring
 
-SignIn = Callable[[TestClient, Actor], TestClient]
-As = Callable[[str], TestClient]
 NEXT: dict[str, Any] = {
     "code": "C4", "name": "技术交易合同技术交易额", "measure": "technology", "side": "either",
     "dated_by": "registration", "amendments": "restate", "states": ["registered"],
     "valid_from": "2026-01-01", "note": "自第二版起按技术交易额计，其余不变。",
 }  # fmt: skip
-
-
-@pytest.fixture
-def register(parts: wiring.Parts) -> Register:
-    return make_register(parts.db, parts.clock.now())
-
-
-@pytest.fixture
-def as_(client: TestClient, sign_in: SignIn, register: Register) -> As:
-    def run(who: str) -> TestClient:
-        client.cookies.clear()
-        return client if who == "visitor" else sign_in(client, register.actors[who])
-
-    return run
 
 
 def test_a_new_version_counts_from_then_on_and_published_figures_stay(

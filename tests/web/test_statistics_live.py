@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
-import pytest
 from starlette.testclient import TestClient
 
 from market.deals import service as deals
 from market.deals.rules import Step
-from tests.web.register import Register, make_register
+from tests.web.register import Register
 from web import wiring
 
 TODAY = dt.date(2026, 3, 2)
-
-
-@pytest.fixture
-def register(parts: wiring.Parts) -> Register:
-    return make_register(parts.db, parts.clock.now())
 
 
 def test_a_registration_shows_at_the_next_asking(

@@ -4,32 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
 
 import pytest
-from starlette.testclient import TestClient
 
-from market.permissions import Actor
-from tests.web.register import Register, make_register
-from web import wiring
+from tests.web.register import As
 
-SignIn = Callable[[TestClient, Actor], TestClient]
-As = Callable[[str], TestClient]
 ENTRY = {"indicator": "high_tech_firms", "year": "2022", "value": "400", "source": "温岭市2022年统计公报"}
-
-
-@pytest.fixture
-def register(parts: wiring.Parts) -> Register:
-    return make_register(parts.db, parts.clock.now())
-
-
-@pytest.fixture
-def as_(client: TestClient, sign_in: SignIn, register: Register) -> As:
-    def run(who: str) -> TestClient:
-        client.cookies.clear()
-        return client if who == "visitor" else sign_in(client, register.actors[who])
-
-    return run
 
 
 def test_everybody_reads_the_table_and_officials_enter(as_: As) -> None:

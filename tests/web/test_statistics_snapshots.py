@@ -9,41 +9,22 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from market.db import t
 from market.deals import service as deals
 from market.deals.rules import Step
-from market.permissions import Actor
 from market.statistics import service
 from market.statistics.models import Snapshot
-from tests.web.register import Register, make_register
+from tests.web.register import As, Register
 from web import seals, wiring
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "recompute_figure.py"
-SignIn = Callable[[TestClient, Actor], TestClient]
-As = Callable[[str], TestClient]
 DAY = dt.date(2024, 5, 6)
 WANTED = {"caliber": "C4", "year": "2024", "quarter": "4"}
-
-
-@pytest.fixture
-def register(parts: wiring.Parts) -> Register:
-    return make_register(parts.db, parts.clock.now())
-
-
-@pytest.fixture
-def as_(client: TestClient, sign_in: SignIn, register: Register) -> As:
-    def run(who: str) -> TestClient:
-        client.cookies.clear()
-        return client if who == "visitor" else sign_in(client, register.actors[who])
-
-    return run
 
 
 def publish(client: TestClient, **more: str) -> str:
