@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from auctions import policies
-from auctions.models import Lot, LotInput, Sale, TermsInput
+from auctions.models import Lot, LotInput, Sale, SettlementInput, TermsInput
+from auctions.policies import AuctionRule
 from auctions.rules import formats
 from auctions.rules.formats import RULES
 from auctions.rules.formats.parameters import parameter_problems
+from auctions.rules.settlement import SettlementTerms, share_of
 from auctions.rules.state import LotState
 from auctions.rules.terms import Terms
 from market.clock import as_utc, local_date
@@ -32,6 +34,7 @@ def terms_of(
     result_id: int,
     seller_id: int,
     values: TermsInput,
+    now: dt.datetime,
     *,
     sale_id: int | None = None,
     previous_lot_id: int | None = None,
@@ -39,7 +42,7 @@ def terms_of(
     """The terms that were entered, completed by what they follow from. Raises InvalidInput.
 
     Organisations that defaulted on an earlier lot of the same result, or on the lot that is offered
-    again, are barred (法释〔2016〕18号).
+    again, are barred (法释〔2016〕18号). What is left open about the settlement takes the policies in force.
     """
     organiser = values.organiser_organisation_id
     if organiser is not None and session.get(Organisation, organiser) is None:
@@ -63,7 +66,7 @@ def terms_of(
         cover_bp=values.cover_bp,
         reserve_fen=values.reserve_fen,
         reserve_nonce=secrets.token_hex(16) if values.reserve_fen is not None else "",
-        deposit_fen=values.deposit_fen,
+        deposit_fen=_deposit(values),
         registration_opens_at=_utc(values.registration_opens_at),
         opens_at=as_utc(values.opens_at),
         ends_at=as_utc(values.ends_at or values.opens_at),
@@ -80,6 +83,7 @@ def terms_of(
         sale_id=sale_id,
         ends_together=sale is not None and sale.ends_together,
         previous_lot_id=previous_lot_id,
+        settlement=_settlement(session, values, now),
     )
     if not parameter_problems(rules.PARAMETERS, terms.params):
         terms = replace(terms, ends_at=rules.ends_at(terms))
@@ -87,6 +91,32 @@ def terms_of(
     if problems:
         raise InvalidInput([(_field(field), code, params) for field, code, params in problems])
     return terms
+
+
+def _deposit(values: TermsInput) -> int:
+    share = values.settlement.deposit_share_bp
+    return values.deposit_fen if values.deposit_fen or share is None else share_of(values.start_fen, share)
+
+
+def _settlement(session: Session, values: TermsInput, now: dt.datetime) -> SettlementTerms:
+    entered = values.settlement
+    usual = SettlementTerms()
+    rules = policies.in_force(session, values.organiser_type, local_date(now))
+
+    def limit(given: int | None, rule: AuctionRule, otherwise: int) -> int:
+        policy = rules.get(rule)
+        return given if given is not None else policy.value if policy else otherwise
+
+    return SettlementTerms(
+        deposit_share_bp=entered.deposit_share_bp,
+        deposit_due_at=_utc(entered.deposit_due_at),
+        refund_hours=limit(entered.refund_hours, AuctionRule.REFUND, usual.refund_hours),
+        confirm_days=usual.confirm_days if entered.confirm_days is None else entered.confirm_days,
+        contract_days=limit(entered.contract_days, AuctionRule.CONTRACT, usual.contract_days),
+        balance_days=usual.balance_days if entered.balance_days is None else entered.balance_days,
+        forfeit_rest=entered.forfeit_rest,
+        runner_up=entered.runner_up,
+    )
 
 
 def _field(field: str) -> str:
@@ -154,6 +184,7 @@ def input_of(terms: Terms) -> TermsInput:
         organiser_type=terms.organiser_type,
         organiser_organisation_id=terms.organiser_organisation_id,
         barred_organisation_ids=list(terms.barred_organisation_ids),
+        settlement=SettlementInput.model_validate(asdict(terms.settlement)),
     )
 
 
@@ -173,12 +204,16 @@ def again(session: Session, lot: Lot, now: dt.datetime) -> LotInput:
     def later(at: dt.datetime | None) -> dt.datetime | None:
         return None if at is None else at + shift
 
-    values = input_of(terms).model_copy(
+    values = input_of(terms)
+    values = values.model_copy(
         update={
             "registration_opens_at": None,
             "opens_at": later(terms.opens_at),
             "ends_at": later(terms.ends_at),
             "hard_end": later(terms.hard_end),
+            "settlement": values.settlement.model_copy(
+                update={"deposit_due_at": later(terms.settlement.deposit_due_at)}
+            ),
         }
     )
     return LotInput(title=lot.title, terms=values)

@@ -16,6 +16,7 @@ from pydantic import Field as Input
 from sqlmodel import Field, SQLModel
 
 from auctions.rules.formats import DEFAULT
+from auctions.rules.settlement import MOST_DAYS, MOST_HOURS, ForfeitRest
 from auctions.rules.state import LotState
 from auctions.rules.terms import CapRule, OrganiserType, SoleBidderRule
 from market import columns
@@ -244,6 +245,24 @@ class BidAnswer(SQLModel, table=True):
     at: dt.datetime = columns.instant()
 
 
+class SettlementInput(BaseModel):
+    """What is entered about the deposit and about what follows a sale; see `SettlementTerms`.
+
+    What is left out takes the limit of the policy in force, or else the terms' own default.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    deposit_share_bp: int | None = Input(default=None, ge=1, le=10_000)
+    """The deposit as a share of the start price; the amount follows from it."""
+    deposit_due_at: dt.datetime | None = None
+    refund_hours: int | None = Input(default=None, ge=1, le=MOST_HOURS)
+    confirm_days: int | None = Input(default=None, ge=1, le=MOST_DAYS)
+    contract_days: int | None = Input(default=None, ge=1, le=MOST_DAYS)
+    balance_days: int | None = Input(default=None, ge=1, le=MOST_DAYS)
+    forfeit_rest: ForfeitRest = ForfeitRest.SELLER
+    runner_up: bool = False
+
+
 class TermsInput(BaseModel):
     """What a seller or staff enter for a lot. Amounts in fen, times aware, durations in seconds."""
 
@@ -260,6 +279,7 @@ class TermsInput(BaseModel):
     max_steps: int | None = Input(default=None, ge=1, le=10_000)
     cap_fen: int | None = Input(default=None, gt=0, le=MAX_FEN)
     deposit_fen: int = Input(default=0, ge=0, le=MAX_FEN)
+    """0 also where `settlement.deposit_share_bp` makes it."""
     registration_opens_at: dt.datetime | None = None
     """None: at publication."""
     opens_at: dt.datetime
@@ -278,6 +298,7 @@ class TermsInput(BaseModel):
     organiser_type: OrganiserType = OrganiserType.MARKET
     organiser_organisation_id: int | None = None
     barred_organisation_ids: list[int] = Input(default_factory=list, max_length=200)
+    settlement: SettlementInput = Input(default_factory=SettlementInput)
 
 
 class LotInput(BaseModel):

@@ -184,11 +184,26 @@ def problems(
         least, most = rules.get(AuctionRule.DEPOSIT_LEAST), rules.get(AuctionRule.DEPOSIT_MOST)
         low = -(-terms.start_fen * least.value // 10_000) if least else 0
         high = terms.start_fen * most.value // 10_000 if most else terms.deposit_fen
-        if not low <= terms.deposit_fen <= high:
+        share = terms.settlement.deposit_share_bp
+        if share is not None:  # compared as the share that it is, whatever a fraction of a fen became
+            right = (not least or least.value <= share) and (not most or share <= most.value)
+        else:
+            right = low <= terms.deposit_fen <= high
+        if not right:
             found.append(("deposit_fen", "deposit_out_of_range", {"low_fen": low, "high_fen": high}))
+    if terms.version > 2:
+        found += _settlement(rules, terms)
     if previous is not None:
         found += _again(rules, terms, previous)
     return found
+
+
+def _settlement(rules: Mapping[AuctionRule, Policy], terms: Terms) -> list[Problem]:
+    return [
+        (f"settlement.{name}", "longer_than_the_rule", {"limit": rules[rule].value})
+        for rule, name in ((AuctionRule.REFUND, "refund_hours"), (AuctionRule.CONTRACT, "contract_days"))
+        if rule in rules and getattr(terms.settlement, name) > rules[rule].value
+    ]
 
 
 def _again(rules: Mapping[AuctionRule, Policy], terms: Terms, previous: Previous) -> list[Problem]:

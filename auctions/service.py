@@ -24,6 +24,7 @@ from auctions.rules.refusal import Refusal, RefusalCode
 from auctions.rules.state import BIDDING, STOPPED, LotState
 from auctions.rules.terms import Terms
 from market import audit
+from market.clock import SHANGHAI
 from market.db import Session, for_update, t
 from market.errors import Conflict, Duplicate, InvalidInput, NotFound, WrongState
 from market.listings.models import ListingState, PricingMode, Result
@@ -79,6 +80,7 @@ def _draft(
         result_id,
         result.organisation_id,
         values.terms,
+        now,
         sale_id=values.sale_id,
         previous_lot_id=previous_lot_id,
     )
@@ -121,6 +123,7 @@ def edit_lot(
         lot.result_id,
         lot.seller_organisation_id,
         values.terms,
+        now,
         sale_id=values.sale_id,
         previous_lot_id=lot.previous_lot_id,
     )
@@ -179,7 +182,7 @@ def request_admission(
     The bidder declares a relation to seller, organiser or staff, or that there is none. A declared one is
     kept, and the request is refused with it: see its state. Asking again after a refusal re-opens it; while requested or admitted it returns the same id.
     Raises NotFound, NotAllowed, WrongState, TermsChanged, Duplicate (the organisation, or the person for
-    another organisation, is in already), LotRefusal never.
+    another organisation, is in already), LotRefusal (deposit_late, for who has not asked before).
     """
     lot = _lot(session, lot_id)
     if lot.state == LotState.DRAFT:
@@ -215,6 +218,9 @@ def request_admission(
             _declare(session, actor, mine, declaration, now)
         assert mine.id is not None
         return mine.id
+    due = Terms.from_private(lot.terms).settlement.deposit_due_at
+    if due is not None and now > due:  # a deposit that is asked for now would come late
+        raise LotRefusal(_late(due, lot.head_seq))
     assert actor.person_id is not None
     admission = Admission(
         lot_id=lot_id,
@@ -270,7 +276,7 @@ def admit(
     Where the terms ask for a deposit, `deposit_id` must name one that is held, for this lot and
     organisation, and large enough. Holds the lot's lock until the transaction ends: call it last.
     Raises NotFound, NotAllowed, LotRefusal (barred_from_bidding, staff_may_not_bid, related_to_seller,
-    organisation_suspended, deposit_missing, …).
+    organisation_suspended, deposit_missing, deposit_late, …).
     """
     admission = _admission(session, admission_id)
     require(actor, Action.LOT_ADMIT)
@@ -281,9 +287,11 @@ def admit(
         raise WrongState(state=admission.state, action="admit")
     session.flush()
     problem = eligibility.problems_of_lot(session, admission.lot_id).get(admission_id)
-    barred = Terms.from_private(_lot(session, admission.lot_id).terms).is_barred(admission.organisation_id)
+    terms = Terms.from_private(_lot(session, admission.lot_id).terms)
+    barred = terms.is_barred(admission.organisation_id)
     if problem not in (None, RefusalCode.STAFF_MAY_NOT_BID) and not barred:
         raise LotRefusal(Refusal(problem, 1))
+    _refuse_late(session, admission, terms, deposit_id)
     step = journal.apply(
         session,
         c.Admit(
@@ -389,6 +397,22 @@ def _refuse_second_lot(session: Session, result_id: int, but: int | None) -> Non
     other = session.execute(statement.limit(1)).scalar_one_or_none()
     if other is not None and other != but:
         raise Duplicate(field="result_id", value=result_id, lot_id=other)
+
+
+def _refuse_late(session: Session, admission: Admission, terms: Terms, deposit_id: int | None) -> None:
+    """Raise LotRefusal for a deposit that is held, but was not at its deadline."""
+    due = terms.settlement.deposit_due_at
+    if due is None or deposit_id is None or not _held(session, admission, deposit_id):
+        return
+    # What is held has last changed when it came to be held.
+    deposit = session.get_one(Deposit, deposit_id)
+    if deposit.updated_at > due and admission.admitted_at is None:
+        raise LotRefusal(_late(due, 1))
+
+
+def _late(due: dt.datetime, seq: int) -> Refusal:
+    shown = due.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+    return Refusal(RefusalCode.DEPOSIT_LATE, seq, {"due_at": shown})
 
 
 def _held(session: Session, admission: Admission, deposit_id: int | None) -> int:

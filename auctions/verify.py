@@ -66,12 +66,12 @@ def verify_lines(lines: Iterable[str], receipts: Iterable[Mapping[str, Any]] = (
 
 def _play(file: File) -> None:
     terms = file.terms
-    if terms.get("v") not in (1, 2) or terms.get("format") not in FORMATS:
+    if terms.get("v") not in (1, 2, 3) or terms.get("format") not in FORMATS:
         file.wrong("unknown_format", f"{terms.get('format')}, version {terms.get('v')}", 0)
         return
     try:
         lot = Lot(file, FORMATS)
-        good = table_good(lot.terms["steps"]) and lot.format.terms_good()
+        good = table_good(lot.terms["steps"]) and lot.settlement_good() and lot.format.terms_good()
     except BROKEN as error:
         file.wrong("bad_terms", repr(error), 0)
         return

@@ -15,6 +15,7 @@ from typing import Any
 from auctions.models import LotInput
 from auctions.rules.formats import DEFAULT, RULES
 from auctions.rules.formats.parameters import Parameter, Unit
+from auctions.rules.settlement import NEXT_BIDDER
 from auctions.rules.terms import Terms
 from market.clock import SHANGHAI
 from market.errors import InvalidInput
@@ -30,6 +31,7 @@ PLAIN = (
     "window_s", "extension_s", "max_steps", "hand_extension_s", "hand_extensions", "sole_bidder",
     "organiser_type", "organiser_organisation_id", "cap_rule",
 )  # fmt: skip
+SETTLED = ("refund_hours", "confirm_days", "contract_days", "balance_days", "forfeit_rest")
 SOFT = ("hard_end", "window_s", "extension_s", "hand_extensions", "hand_extension_s")
 
 
@@ -94,6 +96,7 @@ def read(form: Form) -> LotInput:
             terms[name] = typed
     if stepped:
         _put(form, "terms.cover_bp", basis_points, "percent", terms, "cover_bp", problems)
+    terms["settlement"] = _settlement(form, terms["format"], problems)
     if form.has("terms.format"):
         terms["maxima"] = form.has("terms.maxima")
     terms["barred_organisation_ids"] = form.values("terms.barred_organisation_ids")
@@ -123,14 +126,23 @@ def fill(title: str, sale_id: int | None, number: int, terms: Terms) -> Form:
     rules = RULES[terms.format]
     for name in ("start_fen", "reserve_fen", "cap_fen", "deposit_fen"):
         values[f"terms.{name}"] = _yuan(getattr(terms, name))
+    promised = terms.settlement
+    if promised.deposit_share_bp is not None:
+        # The amount is worked out again from the share: the start price may be changed in this form.
+        values["terms.deposit_fen"] = ""
+        values["terms.settlement.deposit_share_bp"] = percent(promised.deposit_share_bp).rstrip("%")
+    values["terms.settlement.deposit_due_at"] = _local(promised.deposit_due_at)
+    for name in SETTLED:
+        values[f"terms.settlement.{name}"] = getattr(promised, name)
+    if promised.runner_up:
+        values["terms.settlement.runner_up"] = "on"
     if rules.STEPS:
         values["terms.step_fen"] = _yuan(terms.steps[0][1])
         for place, (floor, step) in enumerate(terms.steps[1:]):
             values[f"terms.steps.{place}.from"] = _yuan(floor)
             values[f"terms.steps.{place}.step"] = _yuan(step)
     for name in TIMES:
-        at: dt.datetime | None = getattr(terms, name)
-        values[f"terms.{name}"] = "" if at is None else at.astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M")
+        values[f"terms.{name}"] = _local(getattr(terms, name))
     for name in PLAIN:
         values[f"terms.{name}"] = getattr(terms, name)
     values["terms.cover_bp"] = "" if terms.cover_bp is None else percent(terms.cover_bp).rstrip("%")
@@ -228,6 +240,29 @@ def _put(
         into[name] = reader(typed)
     except (ValueError, OverflowError):
         problems.append((field, code, {}))
+
+
+def _settlement(form: Form, lot_format: str, problems: Problems) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "runner_up": lot_format in NEXT_BIDDER and form.has("terms.settlement.runner_up")
+    }
+    _put(
+        form, "terms.settlement.deposit_share_bp", basis_points, "percent", found, "deposit_share_bp", problems
+    )  # fmt: skip
+    _put(
+        form, "terms.settlement.deposit_due_at", _instant, "datetime_parsing", found, "deposit_due_at", problems
+    )  # fmt: skip
+    for name in SETTLED:
+        typed = form.value(f"terms.settlement.{name}").strip()
+        if typed:
+            found[name] = typed
+    if "deposit_share_bp" in found and form.value("terms.deposit_fen").strip():
+        problems.append(("terms.deposit_fen", "share_or_amount", {}))
+    return found
+
+
+def _local(at: dt.datetime | None) -> str:
+    return "" if at is None else at.astimezone(SHANGHAI).strftime("%Y-%m-%dT%H:%M")
 
 
 def _instant(text: str) -> dt.datetime:

@@ -135,6 +135,27 @@ class Lot:
         """The next entry must close the lot, in the same moment, with this outcome."""
         self.due = (self.seq + 1, outcome)
 
+    def settlement_good(self) -> bool:
+        """Whether what the terms say of deposit and settlement can be so."""
+        said = self.terms.get("settlement")
+        if said is None:
+            return int(self.terms["v"]) < 3
+        deposit, share = whole(self.terms["deposit_fen"]), said["deposit_share_bp"]
+        due = maybe_time(said["deposit_due_at"])
+        if share is not None and deposit != -(-whole(self.terms["start_fen"]) * whole(share) // 10_000):
+            return False
+        if due is not None and (not deposit or due > self.opens):
+            return False
+        counts = [
+            whole(said[name]) for name in ("refund_hours", "confirm_days", "contract_days", "balance_days")
+        ]
+        ranked = self.format.name == "english" or self.terms["params"].get("pricing") == "own"
+        return (
+            min(counts) >= 1
+            and said["forfeit_rest"] in ("market", "seller", "bidder")
+            and (ranked or said["runner_up"] is False)
+        )
+
     def play(self) -> None:
         """Go through the entries."""
         bodies = self.file.bodies

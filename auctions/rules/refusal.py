@@ -68,6 +68,8 @@ class RefusalCode(enum.StrEnum):
     STAFF_MAY_NOT_BID = "staff_may_not_bid"
     DEPOSIT_MISSING = "deposit_missing"
     """Params: `deposit_fen`."""
+    DEPOSIT_LATE = "deposit_late"
+    """The deposit was not held at its deadline. Params: `due_at`."""
     ALREADY_ADMITTED = "already_admitted"
     LEADER_CANNOT_LEAVE = "leader_cannot_leave"
     """The holder of the standing bid keeps the admission."""

@@ -16,14 +16,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from auctions.rules.canonical import canonical, commitment, digest, instant, iso, maybe_instant, maybe_iso
+from auctions.rules.settlement import SettlementTerms, has_next_bidder
 from market.money import MAX_FEN
 
 Problem = tuple[str, str, dict[str, Any]]
 """(field, code, params): what `market.errors.InvalidInput` carries."""
 
 
-VERSION = 2
-"""Of the document that `Terms.public` writes; terms of version 1 keep their own text, and so their hash."""
+VERSION = 3
+"""Of the document that `Terms.public` writes; earlier terms keep their own text, and so their hash."""
 
 
 class OrganiserType(enum.StrEnum):
@@ -103,6 +104,7 @@ class Terms:
     ends_together: bool = False
     previous_lot_id: int | None = None
     """The lot that this one offers again."""
+    settlement: SettlementTerms = field(default_factory=SettlementTerms)
     version: int = VERSION
 
     @property
@@ -187,6 +189,8 @@ class Terms:
             value["sale_id"] = self.sale_id
             value["ends_together"] = self.ends_together
             value["previous_lot_id"] = self.previous_lot_id
+        if self.version > 2:
+            value["settlement"] = self.settlement.public()
         return value
 
     @staticmethod
@@ -225,6 +229,7 @@ class Terms:
             sale_id=value.get("sale_id"),
             ends_together=value.get("ends_together", False),
             previous_lot_id=value.get("previous_lot_id"),
+            settlement=SettlementTerms.read(value.get("settlement")),
             version=value["v"],
         )
 
@@ -289,4 +294,10 @@ class Terms:
             wrong("currency", "unknown_currency")
         if now is not None and self.opens_at <= now:
             wrong("opens_at", "opens_in_the_past")
+        found += self.settlement.problems(
+            start_fen=self.start_fen,
+            deposit_fen=self.deposit_fen,
+            opens_at=self.opens_at,
+            ranked=has_next_bidder(self.format, self.params),
+        )
         return found

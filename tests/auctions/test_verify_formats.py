@@ -16,6 +16,7 @@ import auctions.checker
 import auctions.verify
 from auctions.rules import commands as c
 from auctions.rules.canonical import canonical, digest, instant, iso
+from auctions.rules.settlement import SettlementTerms
 from auctions.rules.state import LotState
 from auctions.rules.terms import CapRule
 from auctions.verify import verify_lines
@@ -221,9 +222,22 @@ def no_opening(bodies: list[Body]) -> None:
 NOTHING: Callable[[list[Body]], None] = lambda bodies: None  # noqa: E731
 SCORING = {"price_weight": 60, "royalty_weight": 40, "royalty_unit_bp": 100, "royalty_most_bp": 1000}
 
+
+def settled(**changes: Any) -> dict[str, Any]:
+    return {"settlement": SettlementTerms().public() | changes}
+
+
 FORGERIES: list[tuple[Callable[[], History], str, Callable[[list[Body]], None], dict[str, Any], str]] = [
     (english, "another format", NOTHING, {"format": "japanese"}, "unknown_format"),
-    (english, "terms of another version", NOTHING, {"v": 3}, "unknown_format"),
+    (english, "terms of another version", NOTHING, {"v": 4}, "unknown_format"),
+    (english, "a share that makes another deposit", NOTHING, settled(deposit_share_bp=500), "bad_terms"),
+    (english, "a deposit due after the opening", NOTHING, settled(deposit_due_at=iso(ENDS)), "bad_terms"),
+    (english, "a contract at once", NOTHING, settled(contract_days=0), "bad_terms"),
+    (english, "a rest for nobody", NOTHING, settled(forfeit_rest="staff"), "bad_terms"),
+    (sealed, "a next bidder at the second price", NOTHING, settled(runner_up=True), "bad_terms"),
+    (dutch, "a next bidder to a falling price", NOTHING, settled(runner_up=True), "bad_terms"),
+    (scoring, "a next bidder to a score", NOTHING, settled(runner_up=True), "bad_terms"),
+    (english, "nothing about the settlement", NOTHING, {"settlement": None}, "bad_terms"),
     (english, "steps of nothing", NOTHING, {"steps": [[0, 0]]}, "bad_terms"),
     (english, "no steps", NOTHING, {"steps": []}, "bad_terms"),
     (english, "a strange act", bid(1, act="offer"), {}, "act_unknown"),

@@ -159,6 +159,59 @@ def test_a_step_table_maxima_cover_and_extensions_by_hand(
     assert plain.maxima is False
 
 
+def test_deposit_and_settlement_are_entered_shown_and_put_right_at_their_fields(
+    client: TestClient, parts: wiring.Parts, world: World, sign_in: SignIn, now: dt.datetime
+) -> None:
+    sign_in(client, world.staff)
+    fresh = client.get(f"/lots/new?result={world.results[0]}").text
+    for name, value in (("deposit_share_bp", "10"), ("refund_hours", "24"), ("contract_days", "5")):
+        assert re.search(f'name="terms.settlement.{name}"[^>]*value="{value}"', fresh), name
+    form = draft(world, now)
+    both = {"terms.settlement.deposit_share_bp": "12.5", "terms.settlement.refund_hours": "halb"}
+    page = client.post("/lots/new", data={**form, **both})
+    assert page.status_code == 422
+    assert sentences(page.text) == ["Give a share or an amount, not both."]
+    assert 'value="12.5"' in page.text
+    assert 'value="halb"' in page.text
+    del form["terms.deposit_fen"]
+    late = {"terms.settlement.deposit_due_at": form["terms.ends_at"]}
+    page = client.post("/lots/new", data={**form, "terms.settlement.deposit_share_bp": "12.5", **late})
+    assert sentences(page.text) == ["The deposit must be held before the lot opens."]
+    page = client.post("/lots/new", data={**form, **both})
+    assert len(sentences(page.text)) == 1
+    assert 'href="#f-terms.settlement.refund_hours"' in page.text
+    form |= {
+        "terms.settlement.deposit_share_bp": "12.5",
+        "terms.settlement.deposit_due_at": form["terms.opens_at"],
+        "terms.settlement.refund_hours": "20",
+        "terms.settlement.forfeit_rest": "market",
+        "terms.settlement.runner_up": "on",
+    }
+    lot_id = make(client, form, publish=False)
+    saved = terms(parts, lot_id)
+    assert (saved.deposit_fen, saved.settlement.deposit_share_bp) == (1_250_000, 1250)
+    edited = client.get(f"/lots/{lot_id}/edit").text
+    assert "¥12,500." in edited
+    # The share stays what is entered: another start price makes another deposit.
+    done = client.post(
+        f"/lots/{lot_id}/edit", data={**form, "terms.start_fen": "20万", "version": "1", "publish": "1"}
+    )
+    assert done.status_code == 303, sentences(done.text)
+    assert terms(parts, lot_id).deposit_fen == 2_500_000
+    for language, words in (
+        (
+            "en",
+            ["¥25,000, 12.5% of the start price", "back within 20 hours", "the rest goes to: the market"],
+        ),
+        (
+            "zh-Hans",
+            ["（起拍价的 12.5%）", "20 小时内退还", "剩余部分归：技术市场", "可按其最后一次自主出价受让"],
+        ),
+    ):
+        shown = client.get(f"/lots/{lot_id}?lang={language}").text
+        assert all(text in shown for text in words)
+
+
 def test_publication_names_the_rule_that_asks_for_more(
     client: TestClient, world: World, sign_in: SignIn, now: dt.datetime
 ) -> None:

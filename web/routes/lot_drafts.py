@@ -15,6 +15,7 @@ from auctions.errors import LotRefusal
 from auctions.policies import AuctionRule
 from auctions.queries import SaleCard
 from auctions.rules.formats import RULES, dutch
+from auctions.rules.settlement import NEXT_BIDDER, ForfeitRest, SettlementTerms
 from auctions.rules.state import LotState
 from auctions.rules.terms import CapRule, OrganiserType, SoleBidderRule, Terms
 from market.clock import SHANGHAI, local_date
@@ -61,6 +62,11 @@ class EditPage:
     cap_rules: list[CapRule]
     organiser_types: list[OrganiserType]
     sole_bidder_rules: list[SoleBidderRule]
+    forfeit_rests: list[ForfeitRest]
+    deposit_fen: int | None
+    """The deposit that a share made when the draft was last saved."""
+    ranked: list[str]
+    """Formats that may have a next bidder."""
     rules: Sequence[tuple[OrganiserType, Mapping[AuctionRule, Policy]]]
     prices: list[Price]
     price_count: int
@@ -101,6 +107,9 @@ def _edit_page(
         list(CapRule),
         list(OrganiserType),
         list(SoleBidderRule),
+        list(ForfeitRest),
+        terms.deposit_fen if terms and terms.settlement.deposit_share_bp is not None else None,
+        list(NEXT_BIDDER),
         rules,
         prices if len(prices) <= 12 else [*prices[:10], prices[-1]],
         len(prices),
@@ -132,15 +141,24 @@ def new_lot(page: PageDep, result: int = 0) -> Response:
         if row.state != ListingState.PUBLISHED or row.pricing_mode == PricingMode.NEGOTIATED:
             raise WrongState(state=row.state, action="create_lot")
         title, low = row.title, row.price_low_fen
+        in_force = policies.in_force(session, OrganiserType.MARKET, local_date(page.now))
+        limits = {rule: policy.value for rule, policy in in_force.items()}
     # One day over the longest notice, so that the draft can be published as it is.
     opens = (page.now + dt.timedelta(days=8)).astimezone(SHANGHAI).replace(hour=14, minute=0, second=0)
     start = low or 10_000_000
+    usual = SettlementTerms()
     form = lot_forms.fresh(
         {
             "title": title,
             "terms.start_fen": yuan(start).removesuffix(".00"),
             "terms.step_fen": yuan(max(100_000, start // 50 // 100_000 * 100_000)).removesuffix(".00"),
-            "terms.deposit_fen": yuan(start // 10 // 100 * 100).removesuffix(".00"),
+            "terms.settlement.deposit_share_bp": 10,
+            "terms.settlement.deposit_due_at": opens.strftime("%Y-%m-%dT%H:%M"),
+            "terms.settlement.refund_hours": limits.get(AuctionRule.REFUND, usual.refund_hours),
+            "terms.settlement.confirm_days": usual.confirm_days,
+            "terms.settlement.contract_days": limits.get(AuctionRule.CONTRACT, usual.contract_days),
+            "terms.settlement.balance_days": usual.balance_days,
+            "terms.settlement.forfeit_rest": usual.forfeit_rest,
             "terms.opens_at": opens.strftime("%Y-%m-%dT%H:%M"),
             "terms.ends_at": (opens + dt.timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M"),
             "terms.window_s": 300,

@@ -19,6 +19,7 @@ from auctions.models import AdmissionState, RelatedTo
 from auctions.queries import AdmissionLine, LotCard, LotDetail
 from auctions.relations import Declaration
 from auctions.rules.formats import RULES, scoring
+from auctions.rules.settlement import SettlementTerms
 from auctions.rules.state import ENDED, OPEN, STOPPED, UPCOMING, LotState
 from auctions.sales import Predecessor, waits_for
 from market.errors import InvalidInput, NotFound
@@ -103,6 +104,9 @@ class RoomPage:
     bidding: bool
     ended: bool
     watchers: int
+    deposit_due_at: dt.datetime | None
+    too_late: bool
+    """Whether a deposit that is asked for now would come after its deadline."""
     own: OwnBids
     own_lines: list[tuple[OwnBid, str]]
     """Own bids with why they were refused."""
@@ -172,6 +176,7 @@ def room_page(
     cover = None
     if lot.terms.get("cover_bp") and deposit is not None:
         cover = deposit.amount_fen * 10_000 // lot.terms["cover_bp"]
+    due = SettlementTerms.read(lot.terms.get("settlement")).deposit_due_at
     config = {
         "lot_id": lot_id,
         "socket": f"/ws/lots/{lot_id}",
@@ -207,6 +212,8 @@ def room_page(
         bidding=lot.card.state in OPEN,
         ended=lot.card.state in ENDED,
         watchers=page.parts.hub.watchers(lot_id),
+        deposit_due_at=due,
+        too_late=due is not None and page.now > due,
         own=own,
         own_lines=[(line, _why(line, language)) for line in own.lines[:OWN_SHOWN]],
         standing=_standing(state.view, alias, own),

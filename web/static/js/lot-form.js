@@ -24,6 +24,7 @@ function draw() {
   for (const part of form.querySelectorAll("[data-not-format]")) part.hidden = part.dataset.notFormat === format;
   for (const part of form.querySelectorAll('[data-for="steps"]')) part.hidden = !among("stepped", format);
   for (const part of form.querySelectorAll('[data-for="soft"]')) part.hidden = !among("soft", format);
+  for (const part of form.querySelectorAll('[data-for="ranked"]')) part.hidden = !among("ranked", format);
   for (const part of form.querySelectorAll("[data-organiser]")) part.hidden = part.dataset.organiser !== organiser;
   form.querySelectorAll("input, select").forEach(limit);
 }
