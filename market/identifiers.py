@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from stdnum.cn import uscc
@@ -11,7 +12,7 @@ _PATENT_WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
 _PATENT_NEW = re.compile(r"^((?:19|20)\d{2})([12389])(\d{7})\.?([0-9X])$")
 _PATENT_OLD = re.compile(r"^(\d{2})([1238])(\d{5})\.?([0-9X])$")
 _IPC = re.compile(r"^([A-H])(\d{2})([A-Z])\s*(\d{1,4})/(\d{2,6})$")
-_REGISTRATION = re.compile(r"^\d{16}$")
+_REGISTRATION = re.compile(r"[0-9]{16}")
 
 
 class BadIdentifier(ValueError):
@@ -84,7 +85,7 @@ def parse_ipc(text: str) -> str:
 def parse_registration_number(text: str) -> str:
     """A registration number of a technology contract (登记编号): sixteen digits, issued by the
     national system and never minted here. Raises BadIdentifier."""
-    compact = re.sub(r"[\s\-]", "", text)
-    if not _REGISTRATION.match(compact):
+    compact = re.sub(r"[\s\-]", "", unicodedata.normalize("NFKC", text))
+    if not _REGISTRATION.fullmatch(compact):
         raise BadIdentifier("format")
     return compact

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ _NAMES = {spec.model_name: spec.name for spec in FIELDS[Kind.CONTRACTS]} | {
 }
 _DAYS = ("signed_on", "effective_on", "ends_on", "rate_on", "registered_on")
 _PARTY = tuple(f"{side}_{name}" for side in ("seller", "buyer") for name in ("code", "name", "region"))
+_REGION = re.compile("[0-9]{6}")
 _IN_MEMORY = 4 * 1024 * 1024
 
 
@@ -189,13 +191,16 @@ class _Planner:
             code = given.pop(f"{side}_code", None)
             if code is not None:
                 problems += self._party(row.line, side, code, given)
+            region = given.get(f"{side}_region")
+            if region is not None and not _REGION.fullmatch(region):
+                problems.append(Problem(row.line, f"{side}_region", "region_code", {}, shown(region)))
         if problems:
             self.made.problems += problems
             return None
         try:
             data = entering.RegisteredInput.model_validate(given)
         except ValidationError as error:
-            self.made.problems += from_validation(row.line, error, _NAMES)
+            self.made.problems += from_validation(row.line, error, _NAMES, given)
             return None
         key = self._key(data)
         first = self.first_lines.setdefault(key, row.line)

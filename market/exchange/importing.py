@@ -280,7 +280,7 @@ def _plan_chunk(session: Session, now: dt.datetime, made: Plan, mapped: list[_Ma
         try:
             data: Any = model.model_validate(merged)
         except ValidationError as error:
-            made.problems.extend(from_validation(one.line, error, names))
+            made.problems.extend(from_validation(one.line, error, names, merged))
             continue
         new = data.model_dump(mode="json")
         changed = old is None or any(new[name] != as_json(kept[name]) for name in compared)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -32,7 +33,14 @@ from market.inputs import Input
 Json = Any
 STRONG = re.compile(r"[;；\n]+")
 WEAK = re.compile(r"[;；、,，\n]+")
-_DAY = re.compile(r"^(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[ T]00:00(?::00)?)?$")
+_DAY = re.compile(
+    r"^(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[ T]\d{1,2}:\d{2}(?::\d{2})?)?$"
+)
+_WIDE = re.compile(r"[０-９Ａ-Ｚａ-ｚ]+")
+"""A code in full-width letters and digits, as an input method may leave it."""
+_SERIAL = re.compile(r"[34567]\d{4}")
+"""What a spreadsheet shows of a day between 1982 and 2118 whose cell is not formatted as one."""
+_SERIAL_ZERO = dt.date(1899, 12, 30)
 _YES = frozenset({"1", "true", "yes", "y", "是", "有", "√"})
 _NO = frozenset({"0", "false", "no", "n", "否", "无", "×"})
 
@@ -284,6 +292,8 @@ class Mapper:
             raise Refused("not_text", json.dumps(raw, ensure_ascii=False)[:200])
         text = raw if isinstance(raw, str) else _scalar_text(raw)
         text = text.strip()
+        if _WIDE.fullmatch(text):
+            text = unicodedata.normalize("NFKC", text)
         if form is Form.AMOUNT and source.unit is not None and re.fullmatch(r"[\d,，.．\s]+", text):
             return text + _UNIT_WORDS[source.unit]
         if form in (Form.LINE, Form.TEXT, Form.AMOUNT, Form.PERCENT):
@@ -409,7 +419,11 @@ def _cells(line: str) -> list[str]:
 
 
 def _day(text: str) -> str:
-    match = _DAY.match(text) or re.fullmatch(r"(\d{4})(\d{2})(\d{2})", text)
+    plain = unicodedata.normalize("NFKC", text)
+    if _SERIAL.fullmatch(plain):
+        meant = _SERIAL_ZERO + dt.timedelta(days=int(plain))
+        raise Refused("date_serial", text, day=meant.isoformat())
+    match = _DAY.match(plain) or re.fullmatch(r"(\d{4})(\d{2})(\d{2})", plain)
     try:
         if match is None:
             raise ValueError

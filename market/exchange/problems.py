@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,8 +69,13 @@ def shown(value: Any) -> str:
     return text if len(text) <= VALUE_CHARACTERS else text[: VALUE_CHARACTERS - 1] + "…"
 
 
-def from_validation(line: int, error: ValidationError, names: dict[str, str]) -> list[Problem]:
-    """What an input model refused, by our field names (`names`: the model's name → ours)."""
+def from_validation(
+    line: int, error: ValidationError, names: dict[str, str], written: Mapping[str, Any] | None = None
+) -> list[Problem]:
+    """What an input model refused, by our field names (`names`: the model's name → ours).
+
+    `written` holds what the row said by the model's names: a refused amount may already be one in fen.
+    """
     found = []
     for item in error.errors(include_url=False):
         place = [str(part) for part in item["loc"] if part not in ("function-after", "function-before")]
@@ -80,7 +86,10 @@ def from_validation(line: int, error: ValidationError, names: dict[str, str]) ->
             for key, value in (item.get("ctx") or {}).items()
             if key != "error"
         }
-        value = "" if item["type"] == "missing" else shown(item.get("input"))
+        given = item.get("input")
+        if written is not None and len(item["loc"]) == 1:
+            given = written.get(str(item["loc"][0]), given)
+        value = "" if item["type"] == "missing" else shown(given)
         code = item["type"]
         if code in ("too_short", "too_long") and isinstance(item.get("input"), str):
             # A limit behind a validator of ours is reported as if text were a list.

@@ -205,21 +205,61 @@ def _check_archive(content: bytes) -> None:
             raise UnreadableFile("too_large")
 
 
+class _Formula(enum.Enum):
+    """What stands for a formula whose result the file does not hold."""
+
+    UNSOLVED = ""
+
+
+def _has_formulas(content: bytes) -> bool:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for name in archive.namelist():
+            if not name.startswith("xl/worksheets/"):
+                continue
+            with archive.open(name) as part:
+                tail = b""
+                while piece := part.read(1 << 20):
+                    if b"<f>" in tail + piece or b"<f " in tail + piece:
+                        return True
+                    tail = piece[-2:]
+    return False
+
+
 def _sheet_records(content: bytes) -> Iterator[tuple[int, list[Any]]]:
+    """The rows of the sheet with something in them, numbered from 1; formulas without a result are marked."""
+    rows = _marked(content) if _has_formulas(content) else _lines(content, cells=False)
+    for line, values in enumerate(rows, 1):
+        if line > MAX_ROWS + 100:
+            raise UnreadableFile("too_many_rows", line=line)
+        if any(value is not None and str(value).strip() for value in values):
+            yield line, list(values)
+
+
+def _marked(content: bytes) -> Iterator[list[Any]]:
+    written = _lines(content, cells=True, results=False)
+    for cells, sources in zip(_lines(content, cells=True), written, strict=True):
+        # A formula that gives no text has the type of text; one without a result has none.
+        yield [
+            _Formula.UNSOLVED
+            if cell.value is None and source.value is not None and cell.data_type == "n"
+            else cell.value
+            for cell, source in zip(cells, sources, strict=True)
+        ]
+
+
+def _lines(content: bytes, *, cells: bool, results: bool = True) -> Iterator[Any]:
+    """Every row of the first visible sheet as values, or as cells; formulas as their results or as written."""
     import openpyxl
 
     try:
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
+        book = openpyxl.load_workbook(
+            io.BytesIO(content), read_only=True, data_only=results, keep_links=False
+        )
         sheet: Any = next((one for one in book.worksheets if one.sheet_state == "visible"), None)
         if sheet is None:
             raise UnreadableFile("no_rows")
         sheet.reset_dimensions()
-        records = sheet.iter_rows(values_only=True, max_col=MAX_COLUMNS + 1)
-        for line, cells in enumerate(records, 1):
-            if line > MAX_ROWS + 100:
-                raise UnreadableFile("too_many_rows", line=line)
-            if any(cell is not None and str(cell).strip() for cell in cells):
-                yield line, list(cells)
+        yield from sheet.iter_rows(values_only=not cells, max_col=MAX_COLUMNS + 1)
         book.close()
     except UnreadableFile:
         raise
@@ -236,7 +276,7 @@ def _open_xlsx(content: bytes) -> Table:
 
 
 def _cell_text(value: Any) -> str:
-    if value is None:
+    if value is None or value is _Formula.UNSOLVED:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -255,6 +295,9 @@ def _xlsx_rows(table: Table) -> Iterator[Row]:
     for number, (line, cells) in enumerate(records, 1):
         if number > MAX_ROWS:
             raise UnreadableFile("too_many_rows", line=line)
+        if _Formula.UNSOLVED in cells:
+            yield Row(line, {}, "formula")
+            continue
         texts = [_cell_text(cell) for cell in cells]
         if any(text.strip() for text in texts[len(table.columns) :]):
             yield Row(line, {}, "extra_cells")

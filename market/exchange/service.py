@@ -110,7 +110,8 @@ def queue_run(
     importing.reach(actor, kind)
     check(options.mapping, kind, columns)
     # A contract is only ever made new; other rows may change what is here and leave the rest as it is.
-    if kind is Kind.CONTRACTS and options.mapping.fields:
+    # With neither fields nor columns the columns are matched by their names when it runs.
+    if kind is Kind.CONTRACTS and (options.mapping.fields or columns is not None):
         lacking = unmet(options.mapping, kind)
         if lacking:
             raise InvalidInput([(f"column.{name}", "no_column", {}) for name in lacking])

@@ -66,7 +66,7 @@ class OrganisationInput(Input):
     kind: OrganisationKind = Field(description="What it is.", examples=["firm"])
     credit_code: CreditCode = Field(description="Unified social credit code, GB 32100-2015.")
     region_code: str = Field(
-        pattern=r"^\d{6}$", max_length=6, description="GB/T 2260 code.", examples=["331081"]
+        pattern=r"^[0-9]{6}$", max_length=6, description="GB/T 2260 code.", examples=["331081"]
     )
     country_code: str = Field(
         "CHN", pattern=r"^[A-Z]{3}$", max_length=3, description="ISO 3166 alpha-3.", examples=["CHN"]
@@ -74,7 +74,7 @@ class OrganisationInput(Input):
     town: Line = Field("", max_length=80, description="Town or sub-district.", examples=["大溪镇"])
     nature_code: str = Field(
         "",
-        pattern=r"^(\d{3})?$",
+        pattern=r"^([0-9]{3})?$",
         max_length=3,
         description="Party nature code of the contract form.",
         examples=["170"],

@@ -200,6 +200,18 @@ def test_every_bad_row_is_told_and_nothing_is_taken_unless_asked(world: World) -
     assert len(world.all(Contract)) == 1
 
 
+def test_a_bad_value_is_repeated_as_it_was_written(world: World) -> None:
+    run = world.run(
+        [row(1, deal="-5"), row(2, seller_region="杭州市"), row(3, technology="90万"), row(4, deal="壹佰万")]
+    )
+    assert [(one["line"], one["field"], one["code"], one["value"]) for one in run.problems] == [
+        (1, "deal", "greater_than_equal", "-5"),
+        (2, "seller_region", "region_code", "杭州市"),
+        (3, "technology", "technology_exceeds_deal", "900000.00"),
+        (4, "deal", "amount", "壹佰万"),
+    ]
+
+
 def test_again_finds_everything_unchanged_with_and_without_numbers(world: World) -> None:
     rows = [row(1), row(None), row(None, title="另一项")]
     assert counts(world.run(rows, dry_run=True)) == (3, 0, 0, 0)

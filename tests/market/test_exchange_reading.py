@@ -179,6 +179,9 @@ def test_choices_are_taken_by_label_or_code() -> None:
         ("2026/3/1", "2026-03-01"),
         ("2026年3月1日", "2026-03-01"),
         ("20260301", "2026-03-01"),
+        ("2026.3.1", "2026-03-01"),
+        ("２０２６－０３－０１", "2026-03-01"),
+        ("2026-03-01 08:30", "2026-03-01"),
     ],
 )
 def test_days_as_people_write_them(text: str, day: str) -> None:
@@ -187,6 +190,40 @@ def test_days_as_people_write_them(text: str, day: str) -> None:
 
 def test_a_day_that_is_none_is_refused() -> None:
     assert refusal({"deadline": "d"}, {"d": "2026-02-30"}, Kind.DEMANDS) == ("deadline", "date")
+    for text in ("03/04/2026", "May 6 2026", "2026-03"):
+        assert refusal({"deadline": "d"}, {"d": text}, Kind.DEMANDS) == ("deadline", "date")
+    assert refusal({"deadline": "d"}, {"d": "46082"}, Kind.DEMANDS) == ("deadline", "date_serial")
+
+
+def test_a_formula_without_its_result_is_a_bad_row() -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in (["名称", "金额"], ["甲", "=50*2"], ["乙", 100], [None, None], ["丙", '=IF(1,"",2)']):
+        book.active.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    told = [(row.line, row.fault) for row in open_table(out.getvalue(), "a.xlsx").rows]
+    assert told == [(2, "formula"), (3, ""), (5, "formula")]
+    solved = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(out.getvalue())) as old, zipfile.ZipFile(solved, "w") as new:
+        for name in old.namelist():
+            text = old.read(name)
+            if name.endswith("sheet1.xml"):
+                text = text.replace(b"<f>50*2</f><v></v>", b"<f>50*2</f><v>100</v>")
+                text = text.replace(b'<c r="B5"><f>', b'<c r="B5" t="str"><f>')
+            new.writestr(name, text)
+    rows = list(open_table(solved.getvalue(), "a.xlsx").rows)
+    assert [(row.line, row.fault, row.values.get("金额")) for row in rows] == [
+        (2, "", "100"), (3, "", "100"), (5, "", ""),
+    ]  # fmt: skip
+
+
+def test_codes_in_full_width_letters_are_codes() -> None:
+    fields = {"seller_region": "区划", "title": "名称"}
+    assert values(Kind.CONTRACTS, fields, {"区划": "３３１０８１", "名称": "（甲）"}) == {
+        "seller_region": "331081", "title": "（甲）",
+    }  # fmt: skip
 
 
 def test_sources_of_a_field() -> None:

@@ -131,7 +131,8 @@ def upload(page: PageDep, form: FormDep) -> Response:
             raise InvalidInput([("kind", "missing", {})]) from None
         planning.reach(page.actor, kind)
         name, content = read_upload(page.parts, next(iter(form.files.get("file", [])), None))
-        open_table(content, name)
+        if not open_table(content, name).sample(1):
+            raise UnreadableFile("no_rows")
         return kind, name, content, page.parts.files.put(content)
 
     # Reading the file may take a while: not in the write transaction, which others wait for.
