@@ -38,11 +38,13 @@ class Served:
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
 
-    def market(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command of the same market."""
+    def market(
+        self, *arguments: str, check: bool = True, typed: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of the same market; `typed` is its standard input."""
         return subprocess.run(
             [sys.executable, "-m", "web", *arguments],
-            env=self.environment, check=check, capture_output=True, text=True,
+            env=self.environment, check=check, capture_output=True, text=True, input=typed,
         )  # fmt: skip
 
 
