@@ -10,14 +10,18 @@ from market.listings import models as listings
 from market.opendata import models as opendata
 from market.parties import models as parties
 from market.payments import models as payments
+from market.payments import simulated
+from market.payments.bank import models as bank
 from market.pricing import models as pricing
 from market.scrutiny import models as scrutiny
+from market.settlements import models as settlements
 from market.statistics import models as statistics
 from market.taxonomy import models as taxonomy
 
 __all__ = [
     "alarms",
     "audit",
+    "bank",
     "deals",
     "demands",
     "dirty",
@@ -31,6 +35,8 @@ __all__ = [
     "payments",
     "pricing",
     "scrutiny",
+    "settlements",
+    "simulated",
     "statistics",
     "taxonomy",
     "work",

@@ -39,7 +39,10 @@ def examine(parts: Parts, language: str = "en") -> list[Check]:
         ),
         _ask("mail", type(parts.mailer).__name__, not parts.mailer.simulated, lambda: "ready"),
         _ask("certificates", "typst", True, _certificates),
-        _ask("payments", type(parts.gateway).__name__, not parts.gateway.simulated, lambda: "ready"),
+        *(
+            _ask(f"payments: {one.name}", type(one).__name__, not one.simulated, lambda: "ready")
+            for one in parts.gateways.each
+        ),
     ]
 
 

@@ -200,7 +200,7 @@ class Page:
             "menu": menu.build(self.actor, request.url.path, language),
             "demo": settings.demo,
             "closings_paused": self.actor.can(Action.WORK_MANAGE) and self.parts.alarms.closings_paused,
-            "simulated": settings.payments == "simulated",
+            "simulated": "simulated" in settings.gateways,
             "market_name": settings.name if language == "zh-Hans" else settings.name_en,
             "flash": flash,
             "footer_links": menu.footer(language),

@@ -118,7 +118,9 @@ class Settings(BaseSettings):
     smtp_password: SecretStr = Field(SecretStr(""), description="SMTP password")
     smtp_tls: bool = Field(False, description="use STARTTLS")
     payments: str = Field(
-        "simulated", pattern="^(simulated|offline)$", description="gateway of deposits: simulated or offline"
+        "simulated,offline",
+        pattern="^(simulated|stripe|offline)(,(simulated|stripe|offline))*$",
+        description="ways to pay, in order: simulated (moves no money), stripe, offline (bank transfer)",
     )
     session_days: int = Field(14, ge=1, le=90, description="how long a sign-in lasts unused, days")
     sign_in_tries: int = Field(10, ge=1, description="failed sign-ins per account and address in 15 minutes")
@@ -154,7 +156,7 @@ class Settings(BaseSettings):
             problems.append("MARKET_SECRET_KEY needs 32 random characters or more")
         if self.demo:
             problems.append("MARKET_DEMO offers accounts with a published password")
-        if self.payments == "simulated":
+        if "simulated" in self.gateways:
             problems.append("MARKET_PAYMENTS=simulated moves no money")
         if self.mail is MailBackend.CONSOLE:
             problems.append("MARKET_MAIL=console sends nothing")
@@ -165,6 +167,11 @@ class Settings(BaseSettings):
         if problems:
             raise ProductionRefused("; ".join(problems))
         return self
+
+    @property
+    def gateways(self) -> tuple[str, ...]:
+        """The gateways that payers are offered, in order."""
+        return tuple(dict.fromkeys(self.payments.split(",")))
 
     @property
     def is_production(self) -> bool:

@@ -1,4 +1,4 @@
-"""What follows from the end of a lot: a contract draft, deposits, mail. Left as work by the writer.
+"""What follows from the end of a lot: a contract draft, its settlement, deposits. Left as work by the writer.
 
 The close writes one `lot.closed` item in its own transaction, so nothing can be forgotten; the handler
 may run twice and does everything once.
@@ -10,7 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from auctions import after_sale
 from auctions.models import Lot
+from auctions.rules.settlement import SettlementTerms
 from auctions.rules.state import LotState
 from market.clock import Clock
 from market.db import Database, t
@@ -34,11 +36,12 @@ def handler(db: Database, clock: Clock) -> Handler:
             lot: Any = session.execute(
                 sa.select(
                     c.id, c.title, c.state, c.result_id, c.seller_organisation_id, c.winner_organisation_id,
-                    c.hammer_fen,
+                    c.hammer_fen, c.terms,
                 ).where(c.id == lot_id)
             ).one()  # fmt: skip
+            contract_id = None
             if lot.state == LotState.SOLD:
-                deals.draft_from_lot(
+                contract_id = deals.draft_from_lot(
                     session,
                     now,
                     lot_id=lot_id,
@@ -55,6 +58,10 @@ def handler(db: Database, clock: Clock) -> Handler:
                 result = session.get(Result, lot.result_id)
                 if result is not None and result.state == ListingState.CONCLUDED:
                     listings.reopen_result(session, SYSTEM, now, lot.result_id)
+            if lot.state in (LotState.SOLD, LotState.DEFAULTED):
+                after_sale.open_for_winner(session, now, lot_id, contract_id)
+            if lot.state == LotState.DEFAULTED:
+                after_sale.defaulted(session, now, lot_id)
             # A default may be recorded before this runs: the defaulter's deposit is not given back then.
             winner = lot.winner_organisation_id
             payments.settle_lot_deposits(
@@ -64,6 +71,7 @@ def handler(db: Database, clock: Clock) -> Handler:
                 winner_organisation_id=winner if lot.state == LotState.SOLD else None,
                 defaulted_organisation_id=winner if lot.state == LotState.DEFAULTED else None,
                 forfeiting=item.payload.get("forfeiting", ()),
+                refund_hours=SettlementTerms.read(lot.terms.get("settlement")).refund_hours,
             )
 
     return settle

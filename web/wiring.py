@@ -28,7 +28,8 @@ from auctions.writer import Writer
 from market.clock import Clock, GuardedClock, SystemClock, elapsed
 from market.db import Database
 from market.files.store import DiskStore, FileStore
-from market.payments.gateway import Gateway, OfflineGateway, SimulatedGateway
+from market.payments.gateway import Gateway, Gateways
+from market.payments.simulated import SimulatedGateway
 from market.work import enqueue
 from matching.embedded.index import TantivyIndex
 from matching.index import SearchIndex
@@ -56,7 +57,7 @@ class Parts:
     files: FileStore
     mailer: Mailer
     limiter: MovingWindowRateLimiter
-    gateway: Gateway
+    gateways: Gateways
     index: SearchIndex
     bus: Bus
     signer: Signer
@@ -123,6 +124,14 @@ def make_mailer(settings: Settings) -> Mailer:
     )
 
 
+def make_gateways(settings: Settings, db: Database, clock: Clock) -> Gateways:
+    """The gateways that settings name, in the order in which payers are offered them."""
+    makers: dict[str, Callable[[], Gateway]] = {
+        "simulated": lambda: SimulatedGateway(db, clock, settings.base_url),
+    }
+    return Gateways(tuple(makers[name]() for name in settings.gateways if name in makers))
+
+
 def make_index(settings: Settings, db: Database) -> SearchIndex:
     """The search index that settings name. Asks no server yet.
 
@@ -161,7 +170,6 @@ def build(
     clock = GuardedClock(SystemClock(), elapsed) if clock is None else GuardedClock(clock, monotonic)
     db = db or Database(settings.database_address)
     redis = settings.redis_url.get_secret_value() if settings.redis_url else None
-    gateway: Gateway = SimulatedGateway() if settings.payments == "simulated" else OfflineGateway()
     key = settings.signing_key_bytes()
     signer = Signer(key)
     bus: Bus = RedisBus(redis, on_trouble=trouble) if redis else LocalBus()
@@ -176,7 +184,7 @@ def build(
         files=DiskStore(settings.files_dir),
         mailer=mailer or make_mailer(settings),
         limiter=SharedLimiter(redis) if redis else MovingWindowRateLimiter(MemoryStorage()),
-        gateway=gateway,
+        gateways=make_gateways(settings, db, clock),
         index=index or make_index(settings, db),
         bus=bus,
         signer=signer,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from market.deals import deadlines
 from market.demands import service as demands
 from market.listings import service as listings
-from market.payments import settling
 from market.pricing import licences, notices, priority, trials
 from market.work import Handler
 from matching.indexer import Indexer
@@ -17,6 +16,7 @@ from web import (
     lot_mail,
     mailing,
     open_data_work,
+    payment_work,
     proposal_work,
     saved_search_mail,
     semantic,
@@ -42,7 +42,7 @@ def handlers(parts: Parts) -> dict[str, Handler]:
         **open_data_work.handlers(parts),
         **saved_search_mail.handlers(parts),
         settlement.KIND: settlement.handler(parts.db, parts.clock),
-        settling.KIND: settling.handler(parts.db, parts.clock, parts.gateway),
+        **payment_work.handlers(parts),
     }
 
 
@@ -88,6 +88,7 @@ class Worker:
             Background("proposals", every(proposal_work.INTERVAL, proposal_work.Sweeper(parts))),
             Background("vectors", every(semantic.INTERVAL, semantic.Sweeper(parts))),
             Background("duplicates", every(duplicate_work.INTERVAL, duplicate_work.Sweeper(parts))),
+            Background("payments", every(payment_work.INTERVAL, payment_work.Sweeper(parts))),
             Background("housekeeping", every(HOUSEKEEPING, lambda: housekeeping(parts))),
         ]
 

@@ -1,87 +1,174 @@
-"""The double-entry ledger: every transfer sums to zero in each currency, and none is ever edited."""
+"""The double-entry ledger: each transfer moves one amount from one account to another; none is ever edited.
+
+A balance is what an account was credited less what it was debited, in fen: what the market owes is
+positive, the money that it has is negative. All balances sum to zero.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from market.db import Session, t, upsert
-from market.payments.models import LedgerLine, LedgerTransfer
-from market.payments.rules import KeyReused, Line, check_balanced
+from market.errors import Conflict
+from market.payments.models import AccountKind, LedgerAccount, LedgerTransfer
+from market.permissions import Actor
+
+
+class KeyReused(Conflict):
+    """The same key was posted before for another movement: a bug. Params: `key`."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account by what it is of. `whose` tells apart accounts of one kind and lot."""
+
+    kind: AccountKind
+    organisation_id: int | None = None
+    lot_id: int | None = None
+    gateway: str | None = None
+    whose: str | None = None
+
+    @property
+    def code(self) -> str:
+        """How the account is called in the ledger: `held:12:7`, `cash:stripe`, `forfeited:7:seller`."""
+        parts = (self.kind.value, self.organisation_id, self.lot_id, self.gateway, self.whose)
+        return ":".join(str(part) for part in parts if part is not None)
+
+
+def cash(gateway: str) -> Account:
+    """Money that has come, at a gateway."""
+    return Account(AccountKind.CASH, gateway=gateway)
+
+
+def authorised(gateway: str) -> Account:
+    """Amounts set aside at payers' banks through a gateway."""
+    return Account(AccountKind.AUTHORISED, gateway=gateway)
+
+
+def held(organisation_id: int, lot_id: int) -> Account:
+    """One bidder's deposit for one lot."""
+    return Account(AccountKind.HELD, organisation_id, lot_id)
+
+
+def returning(organisation_id: int, lot_id: int) -> Account:
+    """What was promised back to a payer and is not there yet."""
+    return Account(AccountKind.RETURNING, organisation_id, lot_id)
+
+
+def owed(organisation_id: int, lot_id: int) -> Account:
+    """What a payer owes."""
+    return Account(AccountKind.OWED, organisation_id, lot_id)
+
+
+def price(lot_id: int) -> Account:
+    """What was paid towards the price of a lot."""
+    return Account(AccountKind.PRICE, lot_id=lot_id)
 
 
 def post(
     session: Session,
     key: str,
     cause: str,
-    lines: Sequence[Line],
+    debit: Account,
+    credit: Account,
+    amount_fen: int,
     now: dt.datetime,
     *,
-    deposit_id: int | None = None,
+    currency: str = "CNY",
+    payment_id: int | None = None,
+    actor: Actor | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Write a transfer; False when this key was posted before with the same lines.
+    """Move an amount from one account (`debit`) to another; False when this key was posted before.
 
-    Raises Unbalanced, and KeyReused when the key stands for other lines.
+    Raises KeyReused when the key stands for another movement, ValueError for an amount that is not positive.
     """
-    check_balanced(lines)
-    row = {"key": key, "cause": cause, "deposit_id": deposit_id, "at": now, "detail": dict(detail or {})}
-    inserted = upsert(session, t(LedgerTransfer), [row], key=["key"])
+    if amount_fen <= 0:
+        raise ValueError("an amount moved is positive")
+    row = {
+        "key": key,
+        "cause": cause,
+        "debit_id": _account(session, debit, currency),
+        "credit_id": _account(session, credit, currency),
+        "amount_fen": amount_fen,
+        "payment_id": payment_id,
+        "actor_id": actor.person_id if actor else None,
+        "at": now,
+        "detail": dict(detail or {}),
+    }
+    if upsert(session, t(LedgerTransfer), [row], key=["key"]):
+        return True
     c = t(LedgerTransfer).c
-    transfer_id = session.execute(sa.select(c.id).where(c.key == key)).scalar_one()
-    if not inserted:
-        line = t(LedgerLine).c
-        stored = session.execute(
-            sa.select(line.account, line.amount_fen, line.currency).where(line.transfer_id == transfer_id)
-        )
-        if sorted(tuple(one) for one in stored) != sorted(
-            (one.account, one.amount_fen, one.currency) for one in lines
-        ):
-            raise KeyReused(key=key)
-        return False
-    session.execute(
-        sa.insert(t(LedgerLine)),
-        [
-            {
-                "transfer_id": transfer_id,
-                "account": one.account,
-                "amount_fen": one.amount_fen,
-                "currency": one.currency,
-            }
-            for one in lines
-        ],
-    )
-    return True
+    stored = session.execute(sa.select(c.debit_id, c.credit_id, c.amount_fen).where(c.key == key)).one()
+    if tuple(stored) != (row["debit_id"], row["credit_id"], amount_fen):
+        raise KeyReused(key=key)
+    return False
 
 
-def balance(session: Session, account: str, currency: str = "CNY") -> int:
+def _account(session: Session, account: Account, currency: str) -> int:
+    c = t(LedgerAccount).c
+    wanted = sa.select(c.id).where(c.code == account.code, c.currency == currency)
+    found = session.scalar(wanted)
+    if found is not None:
+        return int(found)
+    row = {
+        "code": account.code,
+        "currency": currency,
+        "kind": account.kind.value,
+        "organisation_id": account.organisation_id,
+        "lot_id": account.lot_id,
+        "gateway": account.gateway,
+    }
+    upsert(session, t(LedgerAccount), [row], key=["code", "currency"])
+    return int(session.execute(wanted).scalar_one())
+
+
+def balance(session: Session, account: Account, currency: str = "CNY") -> int:
     """What an account holds, fen."""
-    c = t(LedgerLine).c
-    total = session.scalar(
-        sa.select(sa.func.sum(c.amount_fen)).where(c.account == account, c.currency == currency)
-    )
-    return int(total or 0)
+    return balances(session, code=account.code).get((account.code, currency), 0)
 
 
-def balances(session: Session, prefix: str = "") -> dict[tuple[str, str], int]:
-    """What every account with a prefix holds, by (account, currency); empty accounts are left out."""
-    c = t(LedgerLine).c
-    total = sa.func.sum(c.amount_fen)
-    rows = session.execute(
-        sa.select(c.account, c.currency, total)
-        .where(c.account.startswith(prefix, autoescape=True))
-        .group_by(c.account, c.currency)
+def balances(
+    session: Session,
+    *,
+    code: str | None = None,
+    kind: AccountKind | None = None,
+    organisation_id: int | None = None,
+    lot_id: int | None = None,
+) -> dict[tuple[str, str], int]:
+    """What accounts hold, by (code, currency), narrowed as asked; empty ones are left out. One statement."""
+    a, x = t(LedgerAccount).c, t(LedgerTransfer).c
+    sides = sa.union_all(
+        sa.select(x.credit_id.label("account_id"), x.amount_fen.label("fen")),
+        sa.select(x.debit_id, -x.amount_fen),
+    ).subquery()
+    total = sa.func.sum(sides.c.fen)
+    statement = (
+        sa.select(a.code, a.currency, total)
+        .join(sides, sides.c.account_id == a.id)
+        .group_by(a.code, a.currency)
         .having(total != 0)
-        .order_by(c.account, c.currency)
+        .order_by(a.code, a.currency)
     )
-    return {(account, currency): int(amount) for account, currency, amount in rows}
+    for column, value in (
+        (a.code, code),
+        (a.kind, None if kind is None else kind.value),
+        (a.organisation_id, organisation_id),
+        (a.lot_id, lot_id),
+    ):
+        if value is not None:
+            statement = statement.where(column == value)
+    return {(row[0], row[1]): int(row[2]) for row in session.execute(statement)}
 
 
 def total(session: Session) -> dict[str, int]:
-    """The sum of all lines by currency; anything but zero is damage. For the health check."""
-    c = t(LedgerLine).c
-    rows = session.execute(sa.select(c.currency, sa.func.sum(c.amount_fen)).group_by(c.currency))
-    return {currency: int(amount) for currency, amount in rows}
+    """The sum of all balances by currency; anything but zero is damage. For the health check."""
+    sums: dict[str, int] = {}
+    for (_, currency), fen in balances(session).items():
+        sums[currency] = sums.get(currency, 0) + fen
+    return sums

@@ -24,7 +24,7 @@ OPTIONS = {"trimmed": "true", "silent": "false", "extensions": "jinja2.ext.do"}
 NOT_SHOWN = {
     # Enumerations that no page shows by their labels: codes of refusals have sentences (`error.…`),
     # the others are inner workings.
-    "Action", "EmbeddingKind", "Environment", "FileForm", "Form", "HoldState", "IndexState", "MailBackend", "MovementName",
+    "Action", "EmbeddingKind", "Environment", "FileForm", "Form", "IndexState", "MailBackend", "MovementName",
     "Outcome", "Part", "Reach", "ReasonCode", "RefusalCode", "Side", "SubjectKind", "Via", "WorkerMode",
     "market.exchange.fields.Kind", "market.listings.rules.Step", "market.payments.rules.Movement",
     "market.enquiries.rules.Step",

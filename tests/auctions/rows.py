@@ -99,7 +99,6 @@ class Rows:
             person_id=actor.person_id,
             amount_fen=amount_fen,
             state=DepositState.HELD.value,
-            gateway="simulated",
             created_at=NOW,
             updated_at=NOW,
         )

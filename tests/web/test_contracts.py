@@ -163,18 +163,27 @@ def test_deposits_over_the_api_are_the_bidder_s_own(as_: As, register: Register,
     actor = register.actors["bidder"]
     firm = register.organisations["firm"]
     with parts.db.write() as session:
-        deposit = service.request_deposit(session, actor, register.now, 5, firm, 1_000, parts.gateway)
+        deposit = service.request_deposit(session, actor, register.now, 5, firm, 1_000)
     for who, status in (("visitor", 404), ("officer", 404), ("bidder", 200), ("staff", 200)):
         assert as_(who).get(f"/api/v1/deposits/{deposit}").status_code == status, who
     assert as_("officer").get("/api/v1/deposits").status_code == 403
-    paid = as_("bidder").post(f"/api/v1/deposits/{deposit}/movements", json={"movement": "confirm"})
-    assert paid.json()["state"] == "held"
+    way = {"gateway": "simulated", "method": "card"}
+    assert as_("stranger").post(f"/api/v1/deposits/{deposit}/payments", json=way).status_code == 404
+    unknown = as_("bidder").post(f"/api/v1/deposits/{deposit}/payments", json={**way, "gateway": "cash"})
+    assert [error["field"] for error in unknown.json()["errors"]] == ["gateway"]
+    begun = as_("bidder").post(f"/api/v1/deposits/{deposit}/payments", json=way).json()
+    assert begun["pay_url"].endswith(f"/payments/simulated/{begun['reference']}")
+    paid = as_("bidder").post(f"/payments/simulated/{begun['reference']}", data={"act": "succeed"})
+    assert paid.status_code == 303
+    assert as_("bidder").get(f"/api/v1/payments/{begun['id']}").json()["status"] == "authorised"
+    assert as_("officer").get(f"/api/v1/payments/{begun['id']}").status_code == 404
+    assert as_("bidder").get(f"/api/v1/deposits/{deposit}").json()["state"] == "held"
     assert (
         as_("bidder").post(f"/api/v1/deposits/{deposit}/movements", json={"movement": "release"}).status_code
         == 403
     )
     back = as_("staff").post(f"/api/v1/deposits/{deposit}/movements", json={"movement": "release"})
-    assert back.json()["state"] == "released"
+    assert back.json()["state"] == "releasing"
     assert (
         as_("staff").post(f"/api/v1/deposits/{deposit}/movements", json={"movement": "apply"}).status_code
         == 409

@@ -254,7 +254,8 @@ def test_the_console(
             client.post(f"/lots/{lot_id}/admission", data={**ask, "organisation_id": str(firm)}).status_code
             == 303
         )
-        assert client.post(f"/lots/{lot_id}/deposit").status_code == 303
+        paying = client.post(f"/lots/{lot_id}/deposit", data={"way": "simulated:card"})
+        assert client.post(paying.headers["location"], data={"act": "succeed"}).status_code == 303
         assert client.get(f"/lots/{lot_id}/console").status_code == 403
     sign_in(client, world.staff)
     with parts.db.read() as session:

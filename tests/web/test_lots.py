@@ -152,7 +152,13 @@ def test_from_admission_to_contract(
         asked = client.post(f"/lots/{lot_id}/admission", data={**form, "accept": "on"})
         assert asked.status_code == 303, asked.text
         assert "simulated" in client.get(f"/lots/{lot_id}").text
-        assert client.post(f"/lots/{lot_id}/deposit").status_code == 303
+        assert client.post(f"/lots/{lot_id}/deposit").status_code == 422
+        paying = client.post(f"/lots/{lot_id}/deposit", data={"way": "simulated:alipay"})
+        assert paying.status_code == 303
+        declined = client.post(paying.headers["location"], data={"act": "insufficient_funds"})
+        assert "not enough money" in client.get(declined.headers["location"]).text
+        paid = client.post(paying.headers["location"], data={"act": "succeed"})
+        assert "The money has come" in client.get(paid.headers["location"]).text
 
     sign_in(client, world.staff)
     clock.advance(days=7, seconds=1)
@@ -207,7 +213,7 @@ def test_from_admission_to_contract(
     assert tuple(contract) == (10_500_000, world.firms[1], "draft")
     assert deposits == {
         world.firms[0]: DepositState.RELEASED.value,
-        world.firms[1]: DepositState.APPLIED.value,
+        world.firms[1]: DepositState.HELD.value,
     }
     page = client.get(f"/lots/{lot_id}")
     assert "Hammer price" in page.text

@@ -19,9 +19,9 @@ from auctions.papers import LotLook
 from market.clock import FixedClock
 from market.db import t
 from market.errors import InvalidInput
-from market.payments import service as payments
 from market.permissions import Role
 from tests import factories
+from tests.paying import put_down
 from web import bid_forms, slips, wiring
 from web.cli import app
 from web.deps import COOKIE
@@ -158,10 +158,8 @@ class TestEnglish:
             admission = service.request_admission(
                 session, one.actor, room.lot, one.organisation_id, terms_hash, now
             )
-            deposit = payments.request_deposit(
-                session, one.actor, now, room.lot, one.organisation_id, 1_100_000, room.parts.gateway
-            )
-            payments.confirm_deposit(session, one.actor, now, deposit, gateway=room.parts.gateway)
+        deposit = put_down(room.parts.db, room.clock, one.actor, room.lot, one.organisation_id, 1_100_000)
+        with room.parts.db.write() as session:
             service.admit(session, room.people[Role.STAFF].actor, admission, now, deposit_id=deposit)
         page = room.page(one)
         assert "Your deposit covers bids up to ¥110,000." in page

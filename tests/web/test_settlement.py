@@ -13,12 +13,14 @@ from market.clock import FixedClock
 from market.db import Database, t
 from market.deals.models import Contract
 from market.listings.models import Result
-from market.payments import ledger, service, settling
-from market.payments.gateway import SimulatedGateway
+from market.payments import ledger
+from market.payments.gateway import Gateways
 from market.payments.models import Deposit
+from market.payments.simulated import SimulatedGateway
 from market.permissions import Role
-from market.work import Claimed, run_one
+from market.work import Claimed
 from tests import factories
+from tests.paying import put_down, work_off
 from web import settlement
 
 
@@ -30,13 +32,6 @@ def end_of_lot(database: Database, clock: FixedClock, state: LotState) -> tuple[
     with database.write() as session:
         other = factories.organisations(session, now, "firm", 1, 70_000)[0]
         bidders = [market.accounts[Role.BIDDER], factories.account(session, now, other, Role.BIDDER, 700)]
-        deposits = {}
-        for one in bidders:
-            asked = service.request_deposit(
-                session, one.actor, now, lot_id, one.organisation_id, 50_000, SimulatedGateway()
-            )
-            service.confirm_deposit(session, one.actor, now, asked, gateway=SimulatedGateway())
-            deposits[one.organisation_id] = asked
         session.execute(
             sa.update(t(Lot))
             .where(t(Lot).c.id == lot_id)
@@ -45,6 +40,10 @@ def end_of_lot(database: Database, clock: FixedClock, state: LotState) -> tuple[
                 closed_at=now,
             )
         )  # fmt: skip
+    deposits = {
+        one.organisation_id: put_down(database, clock, one.actor, lot_id, one.organisation_id, 50_000)
+        for one in bidders
+    }
     return lot_id, deposits
 
 
@@ -52,11 +51,9 @@ def settle(
     database: Database, clock: FixedClock, lot_id: int, times: int, forfeiting: tuple[int, ...] = ()
 ) -> None:
     handle = settlement.handler(database, clock)
-    work = {settling.KIND: settling.handler(database, clock, SimulatedGateway())}
     for number in range(times):
         handle(Claimed(number, settlement.KIND, {"lot_id": lot_id, "forfeiting": list(forfeiting)}, 1))
-        while run_one(database, work, clock.now):
-            pass
+        work_off(database, clock, Gateways((SimulatedGateway(database, clock),)))
 
 
 def states(database: Database, deposits: dict[int, int]) -> list[str]:
@@ -71,10 +68,10 @@ def test_an_envelope_left_unopened_may_cost_the_deposit(database: Database, cloc
     lot_id, deposits = end_of_lot(database, clock, LotState.SOLD)
     winner, loser = deposits
     settle(database, clock, lot_id, 2, forfeiting=(loser,))
-    assert states(database, deposits) == ["applied", "forfeited"]
+    assert states(database, deposits) == ["held", "forfeited"]
     with database.read() as session:
         balances = ledger.balances(session)
-        assert balances["market:forfeited", "CNY"] == 50_000
+        assert balances[f"forfeited:{lot_id}:market", "CNY"] == 50_000
         assert sum(balances.values()) == 0
     assert winner != loser
 
@@ -82,7 +79,7 @@ def test_an_envelope_left_unopened_may_cost_the_deposit(database: Database, cloc
 def test_a_sale_is_settled_once(database: Database, clock: FixedClock) -> None:
     lot_id, deposits = end_of_lot(database, clock, LotState.SOLD)
     settle(database, clock, lot_id, 3)
-    assert states(database, deposits) == ["applied", "released"]
+    assert states(database, deposits) == ["held", "released"]
     with database.read() as session:
         drafts = session.execute(
             sa.select(t(Contract).c.deal_fen).where(t(Contract).c.source_lot_id == lot_id)

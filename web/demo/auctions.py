@@ -19,9 +19,9 @@ from auctions.rules import commands as c
 from auctions.rules.terms import SoleBidderRule
 from auctions.sales import create_sale
 from market.clock import FixedClock
-from market.payments import service as payments
 from market.permissions import Role
 from web.demo.content.lots import DemoBid, DemoLot, DemoSale, Outcome
+from web.demo.deposits import put_down
 from web.demo.people import Cast
 from web.slips import Slip
 from web.wiring import Parts
@@ -186,12 +186,10 @@ class Replay:
         with self.parts.db.write() as session:
             terms_hash = queries.lot_detail(session, lot_id).terms_hash
             admission = service.request_admission(session, bidder, lot_id, organisation_id, terms_hash, now)
-            deposit = None
-            if lot.terms.deposit_fen:
-                deposit = payments.request_deposit(
-                    session, bidder, now, lot_id, organisation_id, lot.terms.deposit_fen, self.parts.gateway
-                )
-                payments.confirm_deposit(session, bidder, now, deposit, gateway=self.parts.gateway)
+        deposit = None
+        if lot.terms.deposit_fen:
+            deposit = put_down(self.parts, bidder, lot_id, organisation_id, lot.terms.deposit_fen)
+        with self.parts.db.write() as session:
             alias = service.admit(session, staff, admission, now, deposit_id=deposit, priority=rank)
         self._aliases[lot.key, organisation] = alias
 

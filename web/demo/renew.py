@@ -17,8 +17,8 @@ from market.db import Session, t
 from market.listings.models import ListingState, PricingMode, Result
 from market.parties.access import memberships_of
 from market.parties.models import Person
-from market.payments import service as payments
 from market.permissions import Actor, Role, Via
+from web.demo.deposits import put_down
 from web.demo.people import is_loaded
 from web.wiring import Parts
 
@@ -39,8 +39,7 @@ def keep_fresh(parts: Parts) -> int:
     wanted = ([] if open_ else [dt.timedelta(minutes=1)]) + ([] if coming else [dt.timedelta(days=1)])
     done = 0
     for until in wanted:
-        with parts.db.write() as session:
-            done += _publish(session, parts, as_utc(now + until), now)
+        done += _publish(parts, as_utc(now + until), now)
     return done
 
 
@@ -50,7 +49,29 @@ def _people(session: Session) -> list[Actor]:
     return [Actor(row.id, row.name, Via.SESSION, memberships_of(session, row.id)) for row in rows]
 
 
-def _publish(session: Session, parts: Parts, opens: dt.datetime, now: dt.datetime) -> int:
+def _publish(parts: Parts, opens: dt.datetime, now: dt.datetime) -> int:
+    with parts.db.write() as session:
+        found = _announce(session, opens, now)
+        if found is None:
+            return 0
+        lot_id, seller, deposit_fen = found
+        people = _people(session)
+        terms_hash = queries.lot_detail(session, lot_id).terms_hash
+    staff = next(one for one in people if Role.STAFF in one.roles)
+    for bidder in people:
+        own = [m.organisation_id for m in bidder.memberships if m.role is Role.BIDDER]
+        if not own or own[0] == seller:
+            continue
+        with parts.db.write() as session:
+            admission = service.request_admission(session, bidder, lot_id, own[0], terms_hash, now)
+        deposit = put_down(parts, bidder, lot_id, own[0], deposit_fen)
+        with parts.db.write() as session:
+            service.admit(session, staff, admission, now, deposit_id=deposit)
+    return 1
+
+
+def _announce(session: Session, opens: dt.datetime, now: dt.datetime) -> tuple[int, int, int] | None:
+    """Publish a lot of the next result on offer: its id, its seller and its deposit in fen; None without one."""
     r, lot = t(Result).c, t(Lot).c
     row = session.execute(
         sa.select(r.id, r.title, r.price_low_fen, r.organisation_id)
@@ -66,7 +87,7 @@ def _publish(session: Session, parts: Parts, opens: dt.datetime, now: dt.datetim
     people = _people(session)
     staff = next((one for one in people if Role.STAFF in one.roles), None)
     if row is None or staff is None:
-        return 0
+        return None
     start = row.price_low_fen
     step = 2_000 * YUAN if start < 400_000 * YUAN else 10_000 * YUAN
     terms = TermsInput(
@@ -75,15 +96,4 @@ def _publish(session: Session, parts: Parts, opens: dt.datetime, now: dt.datetim
     )  # fmt: skip
     lot_id = service.create_lot(session, staff, row.id, LotInput(title=row.title, terms=terms), now)
     service.publish(session, staff, lot_id, now)
-    terms_hash = queries.lot_detail(session, lot_id).terms_hash
-    for bidder in people:
-        own = [m.organisation_id for m in bidder.memberships if m.role is Role.BIDDER]
-        if not own or own[0] == row.organisation_id:
-            continue
-        admission = service.request_admission(session, bidder, lot_id, own[0], terms_hash, now)
-        deposit = payments.request_deposit(
-            session, bidder, now, lot_id, own[0], terms.deposit_fen, parts.gateway
-        )
-        payments.confirm_deposit(session, bidder, now, deposit, gateway=parts.gateway)
-        service.admit(session, staff, admission, now, deposit_id=deposit)
-    return 1
+    return lot_id, row.organisation_id, terms.deposit_fen

@@ -18,6 +18,7 @@ from auctions.lookups import Standing
 from auctions.models import AdmissionState, RelatedTo
 from auctions.queries import AdmissionLine, LotCard, LotDetail
 from auctions.relations import Declaration
+from auctions.rules.canonical import maybe_instant
 from auctions.rules.formats import RULES, scoring
 from auctions.rules.settlement import SettlementTerms
 from auctions.rules.state import ENDED, OPEN, STOPPED, UPCOMING, LotState
@@ -33,6 +34,7 @@ from web.forms import Form
 from web.own_bids import OwnBid, OwnBids
 from web.render import Page
 from web.rooms import Entry, Notice, Paper, PriceStep, entry
+from web.routes.payments import Way, ways
 
 __all__ = ["Entry", "entry"]  # the console's too
 
@@ -92,6 +94,7 @@ class RoomPage:
     terms: dict[str, Any]
     admission: AdmissionLine | None
     deposit: DepositLine | None
+    ways: list[Way]
     can_bid: bool
     can_conduct: bool
     organisations: list[Membership]
@@ -200,6 +203,7 @@ def room_page(
         terms=dict(lot.terms),
         admission=admission,
         deposit=deposit,
+        ways=ways(page.parts),
         can_bid=can_bid,
         can_conduct=actor.can(Action.LOT_CONDUCT),
         organisations=_bidders_for(actor, seller),
@@ -275,6 +279,12 @@ def show_lot(page: PageDep, lot_id: RowId) -> Response:
     return room_page(page, lot_id)
 
 
+def hold_until(lot: LotDetail) -> dt.datetime:
+    """How long a lot can need its deposits: losers get theirs back and the winner's is taken at the close."""
+    latest = maybe_instant(lot.terms.get("hard_end")) or lot.card.ends_at
+    return latest + dt.timedelta(days=1)
+
+
 @router.post("/lots/{lot_id}/admission")
 def ask_admission(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
     """Accept the terms and ask to be admitted; the deposit is asked for with it."""
@@ -298,7 +308,7 @@ def ask_admission(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
                 lot_id=lot_id,
                 organisation_id=organisation_id,
                 amount_fen=lot.card.deposit_fen,
-                gateway=page.parts.gateway,
+                hold_until=hold_until(lot),
             )
         return f"/lots/{lot_id}#admission"
 
@@ -315,20 +325,6 @@ def _declaration(form: Form) -> tuple[Declaration, list[tuple[str, str, dict[str
     if said not in list(RelatedTo):
         return Declaration(), [("relation", "missing", {})]
     return Declaration(RelatedTo(said), text), [] if text else [("declaration", "missing", {})]
-
-
-@router.post("/lots/{lot_id}/deposit")
-def pay_deposit(page: PageDep, lot_id: RowId) -> Response:
-    """Pay the deposit at the simulated gateway (labelled so); other gateways confirm it themselves."""
-    if not page.parts.gateway.simulated:
-        raise NotFound
-    with page.parts.db.write() as session:
-        admission = queries.my_admission(session, lot_id, page.actor.person_id or 0)
-        deposit = deposit_of(session, lot_id, admission.organisation_id) if admission else None
-        if deposit is None:
-            raise NotFound
-        payments.confirm_deposit(session, page.actor, page.now, deposit.id, gateway=page.parts.gateway)
-    return page.redirect(f"/lots/{lot_id}#admission", flash="deposit_paid")
 
 
 @dataclass(frozen=True)
