@@ -13,10 +13,11 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from market.db import Id, JsonDoc, Session, UtcDateTime, t
+from market.db import Id, Inserter, JsonDoc, Session, UtcDateTime, json_text, t
 from market.permissions import Action, Actor, require
 
 
@@ -80,23 +81,24 @@ def record_new(
     reason: str | None = None,
 ) -> None:
     """Record many new things at once: (id, what it says)."""
-    rows = [
-        {
-            "at": now,
-            "actor_id": actor.person_id,
-            "actor_name": actor.name,
-            "via": actor.via.value,
-            "action": action,
-            "subject": action.partition(".")[0],
-            "subject_id": subject_id,
-            "before": {},
-            "after": _plain(after),
-            "reason": reason,
-        }
-        for subject_id, after in made
-    ]
-    if rows:
-        session.execute(sa.insert(t(AuditRecord)), rows)
+    head = (now, actor.person_id, actor.name, actor.via.value, action, action.partition(".")[0], reason, "{}")
+    _INSERTER.insert(
+        session.connection(), [(*head, subject_id, _plain_text(after)) for subject_id, after in made]
+    )
+
+
+_INSERTER = Inserter(
+    t(AuditRecord),
+    ("at", "actor_id", "actor_name", "via", "action", "subject", "reason", "before", "subject_id", "after"),
+)
+
+
+def _plain_text(value: Mapping[str, Any]) -> str:
+    """The text of what `_plain` makes of a value, at once where the writer of JSON makes the same of it."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        return json_text(_plain(value))
 
 
 def _plain(value: Any) -> Any:

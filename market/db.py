@@ -228,7 +228,7 @@ class Inserter:
         self._processors: dict[str, list[tuple[int, Any]]] = {}
 
     def insert(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert rows in the connection's transaction. Raises what the driver raises."""
+        """Insert rows in the connection's transaction. Raises IntegrityError where a constraint refuses one."""
         if not rows:
             return
         if not connection.in_transaction():
@@ -236,9 +236,13 @@ class Inserter:
         rows = self._processed(connection.dialect, rows)
         if connection.dialect.name == "postgresql":
             cursor: Any = connection.connection.cursor()
-            with cursor, cursor.copy(f"COPY {self._into} FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
+            statement = f"COPY {self._into} FROM STDIN"
+            try:
+                with cursor, cursor.copy(statement) as copy:
+                    for row in rows:
+                        copy.write_row(row)
+            except connection.dialect.loaded_dbapi.IntegrityError as error:
+                raise sa.exc.IntegrityError(statement, None, error) from error
             return
         one = f"({', '.join('?' * len(self._columns))})"
         start, size = 0, self.CHUNK
@@ -270,6 +274,21 @@ class Inserter:
             stored = {key: process(value) for key, value in distinct.items()}
             columns[place] = tuple(stored[id(value)] for value in columns[place])
         return list(zip(*columns, strict=True))
+
+
+def reserve_ids(session: Session, table: sa.Table, count: int) -> list[int]:
+    """Keys, in rising order, for rows that the transaction will insert with them.
+
+    On SQLite they follow the highest key: the write transaction is the lock.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        sequence = sa.func.pg_get_serial_sequence(table.name, "id")
+        numbers = sa.select(sa.func.nextval(sequence)).select_from(sa.func.generate_series(1, count))
+        return sorted(connection.scalars(numbers))
+    last = connection.scalar(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0)))
+    assert last is not None
+    return list(range(last + 1, last + 1 + count))
 
 
 def json_rows(dialect: str, types: Mapping[str, Any], parameter: str = "rows") -> sa.FromClause:

@@ -430,8 +430,7 @@ def contracts(session: Session, now: dt.datetime, seller: int, buyer: int, count
             for step, before, after in (("create", None, "draft"), ("register", "accepted", "registered"))
         ],
     )
-    registered = session.scalars(sa.select(Contract).where(t(Contract).c.id.in_(ids))).all()
-    movements.record_registered(session, now, registered)
+    movements.record_registered(session, now, ids)
     return ids
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Mapping, Sequence
-from types import SimpleNamespace
-from typing import Any, cast
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from market import audit, work
 from market.clock import local_date, start_of_local_day
-from market.db import Session, t
+from market.db import Inserter, Session, json_text, reserve_ids, t
 from market.deals import movements, recording, rules
 from market.deals.inputs import ContractInput, Day
 from market.deals.models import Contract, ContractEvent, ContractSource, ContractState
@@ -43,11 +43,8 @@ def settle(
 ) -> dict[str, Any]:
     """The columns of a contract, or InvalidInput with everything that is wrong: days out of order or to
     come, amounts that do not add up, parties that are one and the same."""
-    problems: rules.Problems = []
-    if data.registered_on < data.signed_on:
-        problems.append(("registered_on", "day_order", {"after": data.signed_on.isoformat()}))
-    if data.registered_on > local_date(now):
-        problems.append(("registered_on", "signed_in_future", {}))
+    days = (("signed_on", data.signed_on), ("registered_on", data.registered_on))
+    problems = rules.check_days(days, local_date(now))
     try:
         values = recording.values_of(session, actor, data, read=read)
     except InvalidInput as error:
@@ -61,93 +58,107 @@ def settle(
     }
 
 
+_CHUNK = 500
+"""How many contracts are written at once, and told of in one piece of work."""
+
+_CONTRACT = tuple(column.name for column in t(Contract).columns)
+_JSON = tuple(column.name for column in t(Contract).columns if isinstance(column.type, sa.JSON))
+_CONTRACTS = Inserter(t(Contract), _CONTRACT)
+_EVENTS = Inserter(
+    t(ContractEvent),
+    (
+        "contract_id", "at", "step", "state_before", "state_after", "actor_id", "actor_name", "reason",
+        "deal_fen_before", "deal_fen_after", "technology_fen_before", "technology_fen_after",
+    ),
+)  # fmt: skip
+
+
 def enter(
     session: Session,
     actor: Actor,
     now: dt.datetime,
-    contracts: Sequence[Mapping[str, Any]],
+    contracts: Iterable[Mapping[str, Any]],
     reason: str = "",
+    *,
+    years: Mapping[int, int] | None = None,
+    progress: Callable[[int], None] = lambda _count: None,
 ) -> list[int]:
     """Write settled contracts as registered; returns their ids in the same order.
 
     The day of registration becomes an event at its start (Shanghai); that it was entered later is the last
-    event, at `now`. Raises NotAllowed unless the actor registers contracts, and IntegrityError where a
-    registration number or an import key was taken meanwhile.
+    event, at `now`. However many they are, few are held at once, if `years` says how many were registered in
+    each year. What others wait for is locked last: the register's clock, for the movements. Raises NotAllowed
+    unless the actor registers contracts, and IntegrityError where a registration number or an import key was
+    taken meanwhile.
     """
     require_party(actor, Action.CONTRACT_REGISTER)
-    if not contracts:
-        return []
-    rows = [
-        {
-            **values,
-            "local_number": number,
-            "state": ContractState.REGISTERED.value,
-            "taxonomy_version": 2021,
-            "version": 1,
-            "created_by": actor.person_id,
-            "created_at": now,
-            "updated_at": now,
-        }
-        for values, number in zip(contracts, _numbers(session, contracts), strict=True)
-    ]
-    table = t(Contract)
-    statement = sa.insert(table).returning(table.c.id, sort_by_parameter_order=True)
-    ids = list(session.scalars(statement, rows))
-    session.execute(
-        sa.insert(t(ContractEvent)),
-        [
-            event
-            for contract_id, row in zip(ids, rows, strict=True)
-            for event in _events(actor, now, contract_id, row, reason)
-        ],
-    )
-    audit.record_new(
-        session,
-        actor,
-        "contract.entered",
-        now,
-        zip(ids, map(recording.told, rows), strict=True),
-        reason or None,
-    )
-    entered = [SimpleNamespace(id=one, **row) for one, row in zip(ids, rows, strict=True)]
-    movements.record_registered(session, now, cast("list[Contract]", entered))
-    key = f"{ids[0]}-{ids[-1]}"
-    recording.leave_news(session, now, key, ids)
-    work.enqueue(session, recording.ENTERED, {"contract_ids": ids}, key=key, now=now)
+    if years is None:
+        contracts = list(contracts)
+        years = Counter(values["registered_on"].year for values in contracts)
+    numbers = _numbers(session, years)
+    ids: list[int] = []
+    rest = iter(contracts)
+    while some := list(itertools.islice(rest, _CHUNK)):
+        ids += _write(session, actor, now, some, numbers, reason)
+        progress(len(ids))
+    movements.record_registered(session, now, ids)
+    for start in range(0, len(ids), _CHUNK):
+        told = ids[start : start + _CHUNK]
+        key = f"{told[0]}-{told[-1]}"
+        recording.leave_news(session, now, key, told)
+        work.enqueue(session, recording.ENTERED, {"contract_ids": told}, key=key, now=now)
     return ids
 
 
-def _numbers(session: Session, contracts: Sequence[Mapping[str, Any]]) -> list[str]:
-    years = [values["registered_on"].year for values in contracts]
+def _numbers(session: Session, years: Mapping[int, int]) -> dict[int, Iterator[str]]:
     # In the order of years: two imports at once take the locks of years in the same order.
+    return {year: iter(recording.next_numbers(session, year, years[year])) for year in sorted(years)}
+
+
+def _write(
+    session: Session,
+    actor: Actor,
+    now: dt.datetime,
+    contracts: Sequence[Mapping[str, Any]],
+    numbers: Mapping[int, Iterator[str]],
+    reason: str,
+) -> list[int]:
+    ids = reserve_ids(session, t(Contract), len(contracts))
     given = {
-        year: iter(recording.next_numbers(session, year, len(list(same))))
-        for year, same in itertools.groupby(sorted(years))
+        "state": ContractState.REGISTERED.value,
+        "version": 1,
+        "created_by": actor.person_id,
+        "created_at": now,
+        "updated_at": now,
     }
-    return [next(given[year]) for year in years]
-
-
-def _events(
-    actor: Actor, now: dt.datetime, contract_id: int, row: Mapping[str, Any], reason: str
-) -> list[dict[str, Any]]:
-    steps = (
-        (Step.REGISTER.value, start_of_local_day(row["registered_on"]), ContractState.ACCEPTED, ""),
-        ("enter", now, ContractState.REGISTERED, reason),
-    )
-    return [
+    rows = [
         {
-            "contract_id": contract_id,
-            "at": at,
-            "step": step,
-            "state_before": before.value,
-            "state_after": ContractState.REGISTERED.value,
-            "actor_id": actor.person_id,
-            "actor_name": actor.name,
-            "reason": why,
-            "deal_fen_before": row["deal_fen"],
-            "deal_fen_after": row["deal_fen"],
-            "technology_fen_before": row["technology_fen"],
-            "technology_fen_after": row["technology_fen"],
+            **values,
+            **given,
+            "id": key,
+            "local_number": next(numbers[values["registered_on"].year]),
+            "taxonomy_version": 2021,
         }
-        for step, at, before, why in steps
+        for key, values in zip(ids, contracts, strict=True)
     ]
+    connection = session.connection()
+    _CONTRACTS.insert(connection, [_stored(row) for row in rows])
+    _EVENTS.insert(connection, [event for row in rows for event in _events(actor, now, row, reason)])
+    told = ((row["id"], recording.told(row)) for row in rows)
+    audit.record_new(session, actor, "contract.entered", now, told, reason or None)
+    return ids
+
+
+def _stored(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    texts = {name: json_text(row[name]) for name in _JSON}
+    return tuple(texts[name] if name in texts else row.get(name) for name in _CONTRACT)
+
+
+def _events(actor: Actor, now: dt.datetime, row: Mapping[str, Any], reason: str) -> Iterator[tuple[Any, ...]]:
+    amounts = (row["deal_fen"], row["deal_fen"], row["technology_fen"], row["technology_fen"])
+    after = ContractState.REGISTERED.value
+    for step, at, before, why in (
+        (Step.REGISTER.value, start_of_local_day(row["registered_on"]), ContractState.ACCEPTED.value, ""),
+        ("enter", now, after, reason),
+    ):
+        yield row["id"], at, step, before, after, actor.person_id, actor.name, why, *amounts

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -161,6 +162,20 @@ def _yuan(fen: int) -> str:
 def check_kind(kind: ContractKind, subkind: ContractSubkind) -> Problems:
     """A sub-kind must belong to its kind."""
     return [] if subkind in SUBKINDS[kind] else [("subkind", "subkind_of_other_kind", {})]
+
+
+def check_days(days: Sequence[tuple[str, dt.date | None]], today: dt.date) -> Problems:
+    """Days of a contract that was registered before, by name in the order in which they must lie; the last,
+    its registration, must not be to come."""
+    known = [(name, day) for name, day in days if day is not None]
+    problems: Problems = [
+        (name, "day_order", {"after": earlier.isoformat()})
+        for (_, earlier), (name, later) in itertools.pairwise(known)
+        if later < earlier
+    ]
+    if known and known[-1][1] > today:
+        problems.append((known[-1][0], "signed_in_future", {}))
+    return problems
 
 
 def missing_to_submit(

@@ -7,7 +7,6 @@ Rights: a party's own people write and submit (`contract:create`, `contract:edit
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -328,21 +327,14 @@ def enter_registered(
     InvalidInput when the days are out of order or in the future, Duplicate for a number in use.
     """
     require_party(actor, Action.CONTRACT_REGISTER)
-    days = [
-        (name, day)
-        for name, day in (
-            ("signed_on", data.signed_on),
-            ("submitted_on", submitted_on),
-            ("accepted_on", accepted_on),
-            ("registered_on", registered_on),
-        )
-        if day is not None
-    ]
-    for (_, earlier), (name, later) in itertools.pairwise(days):
-        if later < earlier:
-            raise InvalidInput([(name, "day_order", {"after": earlier.isoformat()})])
-    if registered_on > local_date(now):
-        raise InvalidInput([("registered_on", "signed_in_future", {})])
+    days = (
+        ("signed_on", data.signed_on),
+        ("submitted_on", submitted_on),
+        ("accepted_on", accepted_on),
+        ("registered_on", registered_on),
+    )
+    if problems := rules.check_days(days, local_date(now)):
+        raise InvalidInput(problems)
     values = recording.values_of(session, actor, data)
     limit = policies.decide_by(session, values["technology_fen"], accepted_on) if accepted_on else None
     contract = Contract(
@@ -383,7 +375,7 @@ def enter_registered(
         after=recording.audited(contract),
         reason=reason or None,
     )
-    movements.record_registered(session, now, [contract])
+    movements.record_registered(session, now, [contract.id])
     return contract.id
 
 

@@ -15,7 +15,8 @@ import datetime as dt
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +48,7 @@ _NAMES = {spec.model_name: spec.name for spec in FIELDS[Kind.CONTRACTS]} | {
     "buyer_id": "buyer_code",
     "royalty_ppm": "royalty",
 }
+_REQUIRED = tuple(spec for spec in FIELDS[Kind.CONTRACTS] if spec.required)
 _DAYS = ("signed_on", "effective_on", "ends_on", "rate_on", "registered_on")
 _PARTY = tuple(f"{side}_{name}" for side in ("seller", "buyer") for name in ("code", "name", "region"))
 _REGION = re.compile("[0-9]{6}")
@@ -59,11 +61,14 @@ class Aside:
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - lives as long as its plan
         self.count = 0
+        self.years: Counter[int] = Counter()
+        """How many were registered in each year."""
 
     def add(self, line: int, values: Mapping[str, Any]) -> None:
         """Lay one aside."""
         self._file.write(orjson.dumps([line, values]) + b"\n")
         self.count += 1
+        self.years[values["registered_on"].year] += 1
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, Any]]]:
         self._file.seek(0)
@@ -176,13 +181,8 @@ class _Planner:
     def _read(self, row: Row) -> _Read | None:
         values, problems = self.mapper.values(row)
         told = {problem.field.split(".")[0] for problem in problems}
-        for spec in FIELDS[Kind.CONTRACTS]:
-            if (
-                spec.required
-                and values.get(spec.model_name) is None
-                and spec.name not in told
-                and not row.fault
-            ):
+        for spec in _REQUIRED:
+            if values.get(spec.model_name) is None and spec.name not in told and not row.fault:
                 problems.append(Problem(row.line, spec.name, "missing"))
         given = {name: value for name, value in values.items() if value is not None}
         source = ContractSource(given.pop("source", ContractSource.IMPORTED))
@@ -294,23 +294,20 @@ def apply(
     session: Session,
     actor: Actor,
     now: dt.datetime,
-    rows: Iterable[tuple[int, dict[str, Any]]],
+    rows: Aside | Sequence[tuple[int, dict[str, Any]]],
     options: Options,
     progress: Progress = lambda _count: None,
 ) -> None:
-    """Write what a plan laid aside.
+    """Write what a plan laid aside, or some of it.
 
     Raises Conflict when a registration number was taken since, or when another import has entered a contract
     without a number meanwhile: plan again.
     """
     reason = "" if options.source == DEFAULT_SOURCE else options.source
-    done = 0
-    for some in content.chunks(rows):
-        try:
-            entering.enter(session, actor, now, [values for _line, values in some], reason)
-            session.flush()
-        except IntegrityError as error:
-            raise Conflict(field="file") from error
-        session.expunge_all()
-        done += len(some)
-        progress(done)
+    years = rows.years if isinstance(rows, Aside) else None
+    settled = (values for _line, values in rows)
+    try:
+        entering.enter(session, actor, now, settled, reason, years=years, progress=progress)
+        session.flush()
+    except IntegrityError as error:
+        raise Conflict(field="file") from error

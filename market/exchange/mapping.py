@@ -14,6 +14,7 @@ labels live with the languages, above this room, and are handed in.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import json
 import re
 import unicodedata
@@ -41,6 +42,8 @@ _WIDE = re.compile(r"[０-９Ａ-Ｚａ-ｚ]+")
 _SERIAL = re.compile(r"[34567]\d{4}")
 """What a spreadsheet shows of a day between 1982 and 2118 whose cell is not formatted as one."""
 _SERIAL_ZERO = dt.date(1899, 12, 30)
+_REMEMBERED = 10_000
+"""How many cells' readings are kept."""
 _YES = frozenset({"1", "true", "yes", "y", "是", "有", "√"})
 _NO = frozenset({"0", "false", "no", "n", "否", "无", "×"})
 
@@ -220,7 +223,9 @@ def _look_up(values: Mapping[str, Any], column: str) -> Any:
 
 
 def _empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip()) or value in ([], {})
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return value is None or value in ([], {})
 
 
 class Refused(Exception):
@@ -243,17 +248,25 @@ class Mapper:
         """Values by the input model's names for every mapped field (None where empty), and what is wrong."""
         if row.fault:
             return {}, [Problem(row.line, "", row.fault)]
-        specs = importable(self.kind)
         values: dict[str, Any] = {}
         problems: list[Problem] = []
-        for name, source in self.mapping.fields.items():
-            spec = specs[name]
+        for name, spec, source in self._wanted:
             try:
                 values[spec.model_name] = self._value(spec, source, row.values)
             except Refused as refused:
                 place = f"{name}.{refused.place}" if refused.place else name
                 problems.append(Problem(row.line, place, refused.code, refused.params, shown(refused.value)))
         return values, problems
+
+    @functools.cached_property
+    def _wanted(self) -> list[tuple[str, Spec, FieldSource]]:
+        specs = importable(self.kind)
+        return [(name, specs[name], source) for name, source in self.mapping.fields.items()]
+
+    @functools.cached_property
+    def _read(self) -> dict[tuple[int, str], Any]:
+        """What cells have been read as, by field and text: files say the same few things over and over."""
+        return {}
 
     def _value(self, spec: Spec, source: FieldSource, row: Mapping[str, Any]) -> Any:
         if source.parts is not None:
@@ -298,6 +311,16 @@ class Mapper:
             return text + _UNIT_WORDS[source.unit]
         if form in (Form.LINE, Form.TEXT, Form.AMOUNT, Form.PERCENT):
             return text
+        key = (id(spec), text)
+        value = self._read.get(key)
+        if value is None:
+            if len(self._read) >= _REMEMBERED:
+                self._read.clear()
+            value = self._read[key] = self._one(spec, text)
+        return value
+
+    def _one(self, spec: Spec, text: str) -> Any:
+        form = spec.form
         if form is Form.CHOICE:
             return self._choice(spec, text)
         if form is Form.DATE:

@@ -71,10 +71,13 @@ def execute(
                 mapping = guess(kind, table.columns, vocabulary)
             check(mapping, kind, table.columns)
             total = sum(1 for _row in table.rows)
+            step = max(content.CHUNK, total // 50)
             _save(db, run_id, {"total": total})
 
             def checked(count: int) -> None:
-                _save(db, run_id, {"checked": count})
+                # A commit for each piece of a long file would cost others more than it tells anybody.
+                if count == total or count // step > (count - content.CHUNK) // step:
+                    _save(db, run_id, {"checked": count})
                 watch("checking", count, total)
 
             plan_options = options.plan_options(days)

@@ -16,11 +16,12 @@ import sqlalchemy as sa
 from market.audit import AuditRecord
 from market.clock import FixedClock
 from market.db import Database, t
+from market.deals import entering, movements, recording
 from market.deals import service as deals
 from market.deals.models import Contract, ContractEvent, Movement
 from market.deals.recording import ENTERED
-from market.errors import NotAllowed
-from market.exchange import exporting, importing, queries, runner, service, writers
+from market.errors import Conflict, NotAllowed
+from market.exchange import contracts, exporting, importing, queries, runner, service, writers
 from market.exchange.fields import Kind
 from market.exchange.mapping import ColumnMapping, Vocabulary
 from market.exchange.models import RunState
@@ -321,3 +322,44 @@ def test_what_an_import_brings_is_left_to_be_looked_at(world: World) -> None:
     assert [one.payload for one in left] == [{"contract_ids": ids}]
     world.run([row(1), row(2)])
     assert len([one for one in world.all(WorkItem) if one.kind == ENTERED]) == 1
+
+
+def test_a_long_file_locks_the_register_s_clock_last_and_leaves_no_gap(world: World) -> None:
+    rows = [
+        row(n, signed_on=f"{2025 + n % 2}-02-02", registered_on=f"{2025 + n % 2}-02-20")
+        for n in range(1, 621)
+    ]
+    assert counts(world.run(rows)) == (620, 0, 0, 0)
+    made = world.all(Contract)
+    for year in (2025, 2026):
+        numbers = [one.local_number for one in made if one.registered_on.year == year]
+        assert numbers == [f"WL-{year}-{number:06d}" for number in range(1, 311)]
+    moved = world.all(Movement)
+    assert [one.contract_id for one in moved] == [one.id for one in made]
+    assert len({one.recorded_at for one in moved}) == 1
+    told = [one.payload["contract_ids"] for one in world.all(WorkItem) if one.kind == recording.ENTERED]
+    assert sorted(told) == [[one.id for one in made[:500]], [one.id for one in made[500:]]]
+
+
+def test_the_clock_stands_while_contracts_are_written(world: World) -> None:
+    world.run([row(1)])
+    (first,) = world.all(Contract)
+    settled = {name: value for name, value in first._asdict().items() if name not in ("id", "local_number")}
+    seen: list[tuple[int, dt.datetime]] = []
+    with world.db.write() as session:
+        before = movements.latest(session)
+        entering.enter(
+            session, COMMAND_LINE, NOW, [settled | {"registration_number": None}] * 1_001,
+            progress=lambda count: seen.append((count, movements.latest(session))),
+        )  # fmt: skip
+        assert seen == [(500, before), (1_000, before), (1_001, before)]
+        assert movements.latest(session) > before
+
+
+def test_a_number_taken_meanwhile_is_a_conflict(world: World) -> None:
+    world.run([row(1)])
+    (first,) = world.all(Contract)
+    again = {name: value for name, value in first._asdict().items() if name not in ("id", "local_number")}
+    with pytest.raises(Conflict), world.db.write() as session:
+        contracts.apply(session, COMMAND_LINE, NOW, [(1, again)], importing.Options())
+    assert len(world.all(Contract)) == 1

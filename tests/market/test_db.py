@@ -6,9 +6,23 @@ import threading
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
+from market.audit import AuditRecord
 from market.clock import UTC
-from market.db import Database, Fen, Id, Inserter, JsonDoc, UtcDateTime, json_rows, json_text, rows_at_once, t
+from market.db import (
+    Database,
+    Fen,
+    Id,
+    Inserter,
+    JsonDoc,
+    UtcDateTime,
+    json_rows,
+    json_text,
+    reserve_ids,
+    rows_at_once,
+    t,
+)
 from market.taxonomy.models import Industry
 
 
@@ -187,3 +201,31 @@ def test_rows_of_json_can_be_joined(database: Database, now: dt.datetime) -> Non
             {"rows": json.dumps(wanted)},
         ).all()
         assert found == [("制", 1), ("b'\"\\", 2**40)]
+
+
+def test_keys_are_kept_for_rows_to_come_and_a_doubled_one_is_refused(
+    database: Database, now: dt.datetime
+) -> None:
+    table = t(Industry)
+    names = [column.name for column in table.columns]
+    with database.write() as session:
+        session.add(industry("one", now))
+    with database.read() as session:
+        (row,) = session.execute(sa.select(table))
+    with pytest.raises(IntegrityError), database.write() as session:
+        Inserter(table, names).insert(
+            session.connection(), [tuple((row._asdict() | {"ipc_prefixes": "[]"}).values())]
+        )
+    audit = t(AuditRecord)
+    entry = {"at": now, "actor_name": "x", "via": "command", "action": "a.b", "subject": "a", "subject_id": 1}
+    entry |= {"before": {}, "after": {}}
+    with database.write() as session:
+        first = reserve_ids(session, audit, 3)
+        session.execute(sa.insert(audit), [{**entry, "id": key} for key in first])
+        session.execute(sa.insert(audit), entry)
+        then = reserve_ids(session, audit, 2)
+        session.execute(sa.insert(audit), [{**entry, "id": key} for key in then])
+    assert len(set(first + then)) == 5
+    assert first + then == sorted(first + then)
+    with database.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(audit)) == 6

@@ -474,3 +474,23 @@ def test_local_numbers_are_gapless_when_several_write_at_once(database: Database
     with database.read() as session:
         numbers = sorted(session.scalars(sa.select(t(Contract).c.local_number)))
     assert numbers == [f"WL-2026-{number:06d}" for number in range(1, 13)]
+
+
+@pytest.mark.parametrize(
+    ("days", "wrong"),
+    [
+        (("2026-02-02", None, None, "2026-02-02"), []),
+        (("2026-02-02", None, None, "2026-02-01"), [("registered_on", "day_order")]),
+        (("2026-02-03", "2026-02-02", "2026-02-01", "2026-02-04"),
+         [("submitted_on", "day_order"), ("accepted_on", "day_order")]),
+        (("2026-02-02", None, "2026-02-03", "2026-03-03"), [("registered_on", "signed_in_future")]),
+    ],
+)  # fmt: skip
+def test_days_of_what_was_registered_before(
+    days: tuple[str | None, ...], wrong: list[tuple[str, str]]
+) -> None:
+    names = ("signed_on", "submitted_on", "accepted_on", "registered_on")
+    given = [
+        (name, dt.date.fromisoformat(day) if day else None) for name, day in zip(names, days, strict=True)
+    ]
+    assert [one[:2] for one in rules.check_days(given, dt.date(2026, 3, 2))] == wrong

@@ -84,7 +84,7 @@ class World:
             recording.add_event(self.session, SYSTEM, self.now, one, "enter", ContractState.REGISTERED)
             assert one.id is not None
             self._came(one.id, one.kind, one.subkind)
-        movements.record_registered(self.session, self.now, made)
+        movements.record_registered(self.session, self.now, [one.id for one in made if one.id])
 
     def enter(self) -> int:
         """A contract registered before, or taken through the register today."""
