@@ -62,6 +62,9 @@ class Action(enum.StrEnum):
     LOT_ADMIT = "lot:admit"
     LOT_CREATE = "lot:create"
     LOT_CONDUCT = "lot:conduct"
+    MONEY_ACCOUNT = "money:account"
+    MONEY_MANAGE = "money:manage"
+    MONEY_READ = "money:read"
     ORGANISATION_EDIT = "organisation:edit"
     ORGANISATION_MEMBERS = "organisation:members"
     ORGANISATION_VERIFY = "organisation:verify"
@@ -129,6 +132,10 @@ RIGHTS: dict[Action, dict[Role, Reach]] = {
     Action.LOT_ADMIT: {_R.STAFF: ALL},
     Action.LOT_CREATE: {_R.STAFF: ALL, _R.RESULTS_OFFICER: OWN},
     Action.LOT_CONDUCT: {_R.STAFF: ALL},
+    # Where an organisation is paid is said by those who may bid or sell for it.
+    Action.MONEY_ACCOUNT: {_R.BIDDER: OWN, _R.RESULTS_OFFICER: OWN, _R.STAFF: ALL},
+    Action.MONEY_MANAGE: {_R.STAFF: ALL},
+    Action.MONEY_READ: {_R.BIDDER: OWN, _R.RESULTS_OFFICER: OWN, _R.STAFF: ALL, _R.ADMINISTRATOR: ALL},
     Action.ORGANISATION_EDIT: {
         _R.RESULTS_OFFICER: OWN, _R.DEMAND_OWNER: OWN, _R.STAFF: ALL, _R.ADMINISTRATOR: ALL,
     },

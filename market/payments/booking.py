@@ -109,7 +109,9 @@ def _take_back(
         payment.promised_fen += rest
     for account, amount in parts:
         if amount:
-            _post(session, payment, now, word, account, credit, amount, f"{key}:{account.kind.value}")
+            # What came back can leave again: the same sum, another movement.
+            again = f"{key}:{account.kind.value}:{payment.version}"
+            _post(session, payment, now, word, account, credit, amount, again)
 
 
 def _post(

@@ -45,6 +45,9 @@ import:run                  own  own  ·    ·    all  all  all
 lot:admit                   ·    ·    ·    ·    all  ·    ·
 lot:conduct                 ·    ·    ·    ·    all  ·    ·
 lot:create                  own  ·    ·    ·    all  ·    ·
+money:account               own  ·    own  ·    all  ·    ·
+money:manage                ·    ·    ·    ·    all  ·    ·
+money:read                  own  ·    own  ·    all  ·    all
 organisation:edit           own  own  ·    ·    all  ·    all
 organisation:members        ·    ·    ·    ·    all  ·    all
 organisation:verify         ·    ·    ·    ·    all  ·    ·
