@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from auctions import policies
+from auctions import after_sale, policies
 from auctions.models import Lot, LotInput, Sale, SettlementInput, TermsInput
 from auctions.policies import AuctionRule
 from auctions.rules import formats
@@ -22,6 +22,7 @@ from market.clock import as_utc, local_date
 from market.db import Session, t
 from market.errors import InvalidInput, WrongState
 from market.parties.models import Organisation
+from market.settlements.models import Settlement, SettlementState
 
 LOT = t(Lot)
 
@@ -146,15 +147,17 @@ def _defaulted(session: Session, result_id: int, previous_lot_id: int | None) ->
     which = LOT.c.result_id == result_id
     if previous_lot_id is not None:
         which = sa.or_(which, LOT.c.id == previous_lot_id)
-    return list(
-        session.execute(
-            sa.select(LOT.c.winner_organisation_id).where(
-                which,
-                LOT.c.state == LotState.DEFAULTED.value,
-                LOT.c.winner_organisation_id.is_not(None),
-            )
-        ).scalars()
+    winners = sa.select(LOT.c.winner_organisation_id).where(
+        which, LOT.c.state == LotState.DEFAULTED.value, LOT.c.winner_organisation_id.is_not(None)
     )
+    # Also a next bidder who took the lot after the winner's default, and did not keep to it.
+    s = t(Settlement).c
+    others = (
+        sa.select(s.buyer_organisation_id)
+        .join_from(t(Settlement), LOT, s.lot_id == LOT.c.id)
+        .where(which, s.state == SettlementState.DEFAULTED.value)
+    )
+    return list(session.scalars(sa.union(winners, others)))
 
 
 def input_of(terms: Terms) -> TermsInput:
@@ -191,10 +194,12 @@ def input_of(terms: Terms) -> TermsInput:
 def again(session: Session, lot: Lot, now: dt.datetime) -> LotInput:
     """What a lot that did not sell would be offered again with: its terms at times to come.
 
-    Raises WrongState for a lot that is not over, or was sold, or is offered again already.
+    Raises WrongState for a lot that is not over, or was sold, or is offered again already, or to the next bidder.
     """
     if LotState(lot.state) not in AGAIN:
         raise WrongState(state=lot.state, action="offer_again")
+    if after_sale.being_settled(session, lot.id or 0):
+        raise WrongState(state="offered_to_next", action="offer_again")
     taken = sa.select(LOT.c.id).where(LOT.c.previous_lot_id == lot.id)
     if session.execute(taken.limit(1)).first() is not None:
         raise WrongState(state="offered_again", action="offer_again")
