@@ -37,6 +37,9 @@ class SnapshotRow:
     signature: str
     key_id: str
     reason: str
+    caliber_name_en: str
+    """The caliber's English words are beside what was frozen: its version is never edited."""
+    caliber_note_en: str
 
     @property
     def percent(self) -> Decimal:
@@ -49,6 +52,7 @@ def _snapshots() -> sa.Select[Any]:
     return sa.select(
         s.id, c.code, c.version, s.year, s.quarter, s.numerator_fen, s.denominator_fen, s.contract_count, s.sha256,
         s.published_at, s.supersedes_id, s.known_at, s.signature, s.key_id, s.reason,
+        c.name_en, c.note_en,
     ).select_from(t(Snapshot).join(t(Caliber), s.caliber_id == c.id))  # fmt: skip
 
 

@@ -220,6 +220,7 @@ def test_from_a_file_with_bad_rows_to_a_revised_figure_and_its_report(site: Site
     english.goto(f"/statistics/snapshots/{site_number}")
     assert "What this revision changed" in english.inner_text("main")
     assert chosen.local_number in english.inner_text("main")
+    assert "Contract value, buyer in the city" in english.inner_text(".figure")
     assert english.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     language.close()
 
