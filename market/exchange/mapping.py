@@ -39,6 +39,7 @@ _DAY = re.compile(
 )
 _WIDE = re.compile(r"[０-９Ａ-Ｚａ-ｚ]+")
 """A code in full-width letters and digits, as an input method may leave it."""
+_NARROW = str.maketrans("０１２３４５６７８９．－％", "0123456789.-%")
 _SERIAL = re.compile(r"[34567]\d{4}")
 """What a spreadsheet shows of a day between 1982 and 2118 whose cell is not formatted as one."""
 _SERIAL_ZERO = dt.date(1899, 12, 30)
@@ -178,6 +179,7 @@ def folded(text: str) -> str:
 _BRACKETS = re.compile(r"[\[［(（][^\])）］]*[\])）］]\s*$")
 _HEADED_UNIT = re.compile(r"[\[［(（/／](?:单位[:：]?)?\s*(?:人民币)?\s*(万|亿)元?\s*[\])）］]?\s*$")
 _UNITS: dict[str, Literal["wan", "yi"]] = {"万": "wan", "亿": "yi"}
+_SAYS_UNIT = re.compile("[元万亿]")
 _UNIT_WORDS = {unit: word for word, unit in _UNITS.items()}
 
 
@@ -307,7 +309,9 @@ class Mapper:
         text = text.strip()
         if _WIDE.fullmatch(text):
             text = unicodedata.normalize("NFKC", text)
-        if form is Form.AMOUNT and source.unit is not None and re.fullmatch(r"[\d,，.．\s]+", text):
+        if form in (Form.AMOUNT, Form.PERCENT):
+            text = text.translate(_NARROW)
+        if form is Form.AMOUNT and source.unit is not None and not _SAYS_UNIT.search(text):
             return text + _UNIT_WORDS[source.unit]
         if form in (Form.LINE, Form.TEXT, Form.AMOUNT, Form.PERCENT):
             return text

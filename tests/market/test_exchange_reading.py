@@ -317,6 +317,10 @@ def test_an_amount_s_heading_tells_its_unit() -> None:
         "deal_fen": "1,035.5万",
         "technology_fen": "35万",
     }
+    wide = Row(2, {"合同成交额（万元）": "￥１００．５", "技术交易额": "８"})
+    assert Mapper(Kind.CONTRACTS, mapping, words).values(wide)[0] == {
+        "deal_fen": "￥100.5万", "technology_fen": "8",
+    }  # fmt: skip
     # What says its unit itself is left as it is.
     spoken = Row(2, {"合同成交额（万元）": "0.1亿"})
     assert Mapper(Kind.CONTRACTS, mapping, words).values(spoken)[0]["deal_fen"] == "0.1亿"
