@@ -19,7 +19,7 @@ import vl_convert
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 500, 250
-SERIES = ("var(--sea)", "var(--sun-fill)", "var(--ok)", "var(--warn)", "var(--edge)")
+SERIES = ("var(--sea)", "var(--sun-fill)", "var(--ok)", "var(--warn)", "var(--edge)", "var(--ink-2)")
 """Colours of a stack's parts, in order; each part is also edged and named in the legend."""
 
 _NOISE = re.compile(r'\s(?:font-family|role|aria-[a-z]+|version|xmlns:xlink)="[^"]*"')
@@ -193,6 +193,93 @@ def stacked(
         },
     }
     return render(spec, title)
+
+
+def outlook(
+    parts: Sequence[Part],
+    *,
+    xs: Sequence[str],
+    series: Sequence[str],
+    low: Decimal,
+    high: Decimal,
+    needed: Decimal | None,
+    words: Sequence[str],
+    title: str,
+    axis: str,
+) -> Markup:
+    """Amounts by year, stacked; over the last year its range, and what is needed as a dashed line with its words."""
+    order = list(series)
+    values = [
+        {"x": one.x, "series": one.series, "y": float(one.amount), "order": order.index(one.series)}
+        for one in parts
+    ]
+    x = {
+        "field": "x",
+        "type": "ordinal",
+        "title": None,
+        "axis": {"labelAngle": 0},
+        "scale": {"domain": list(xs)},
+    }
+    y = {"field": "y", "type": "quantitative", "title": axis, "stack": "zero", "axis": {"tickCount": 5}}
+    color = {
+        "field": "series",
+        "type": "nominal",
+        "title": None,
+        "scale": {"domain": order, "range": list(SERIES[: len(order)])},
+        "legend": {"orient": "bottom", "columns": 2},
+    }
+    spread = {"values": [{"x": xs[-1], "low": float(low), "high": float(high)}]}
+    layers: list[dict[str, Any]] = [
+        {
+            "data": {"values": values},
+            "mark": {"type": "bar", "stroke": "var(--surface)", "strokeWidth": 1, "width": {"band": 0.55}},
+            "encoding": {
+                "x": x,
+                "y": y,
+                "color": color,
+                "order": {"field": "order", "type": "quantitative"},
+            },
+        },
+        {
+            "data": spread,
+            "mark": {"type": "rule", "color": "var(--ink)", "strokeWidth": 2},
+            "encoding": {"x": x, "y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}},
+        },
+        *(
+            {
+                "data": spread,
+                "mark": {"type": "tick", "color": "var(--ink)", "thickness": 2, "width": 18},
+                "encoding": {"x": x, "y": {"field": end, "type": "quantitative"}},
+            }
+            for end in ("low", "high")
+        ),
+    ]
+    if needed is not None:
+        goal = {"values": [{"y": float(needed), "words": list(words)}]}
+        across = {"field": "y", "type": "quantitative"}
+        layers += [
+            {
+                "data": goal,
+                "mark": {"type": "rule", "color": "var(--sun)", "strokeDash": [6, 4], "strokeWidth": 2},
+                "encoding": {"y": across},
+            },
+            {
+                "data": goal,
+                "mark": {
+                    "type": "text",
+                    "fill": "var(--sun)",
+                    "align": "left",
+                    "baseline": "middle",
+                    "dx": 6,
+                },
+                "encoding": {
+                    "x": {"value": "width"},
+                    "y": across,
+                    "text": {"field": "words", "type": "nominal"},
+                },
+            },
+        ]
+    return render({"width": WIDTH, "height": HEIGHT, "layer": layers}, title)
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ from market.clock import SHANGHAI
 from market.db import Session
 from market.exchange.writers import guard
 from market.money import FEN_PER_YUAN
-from market.statistics import queries
+from market.statistics import queries, rules
 from market.statistics.models import PlanTarget
 from web import i18n
 from web.confirmations import font, typeset
 from web.render import local
-from web.routes.statistics_parts import breakdowns
+from web.routes.statistics_parts import breakdowns, kinds_over_years
 from web.settings import Settings
 
 TEMPLATE = Path(__file__).parent / "documents" / "figure_report.typ"
@@ -124,6 +124,19 @@ def build(
     ]
     heads = [say("year"), say("contracts"), say("amount"), say("gdp"), say("share")]
     tables = [Table("share", say("years"), heads, years)]
+    head, by_kind = kinds_over_years(list(course), language, detail=detail)
+    kinds: list[list[CellValue]] = [
+        [
+            str(year),
+            *("—" if cell is None else WITHHELD if cell.fen is None else yuan(cell.fen) for cell in cells),
+        ]
+        for year, cells in reversed(by_kind)
+    ]
+    tables.append(Table("kinds", say("kinds"), head, kinds))
+    if rules.breaks(one.taxonomies for one in course):
+        notes.append(say("kinds_break"))
+    elif rules.joined(figure.taxonomies):
+        notes.append(say("kinds_joined"))
     parts = breakdowns(session, language, figure, detail=detail)
     for part in parts:
         rows: list[list[CellValue]] = [
@@ -137,8 +150,11 @@ def build(
         ]
         head = [part.title, say("contracts"), say("amount"), say("part")]
         tables.append(Table(part.key, say("by", what=part.title), head, rows))
-    if any(part.withheld for part in parts):
+    hidden = any(cell is not None and cell.fen is None for _, cells in by_kind for cell in cells)
+    if hidden or any(part.withheld for part in parts):
         notes.append(say("withheld"))
+    if not detail:
+        notes.append(say("steps"))
     notes.append(say("units"))
     return Report(say("title", year=figure.period.year), facts, notes, tables, now)
 
@@ -198,7 +214,8 @@ def xlsx(report: Report) -> bytes:
             for cell in page[page.max_row]:
                 _shape(cell)
         page.freeze_panes = "A2"
-        for column, width in zip("ABCDE", (36, 14, 22, 22, 14), strict=True):
+        widths = (10, *(22 for _ in table.head[1:])) if table.key == "kinds" else (36, 14, 22, 22, 14)
+        for column, width in zip("ABCDEFGH", widths, strict=False):
             page.column_dimensions[column].width = width
     out = io.BytesIO()
     book.save(out)

@@ -82,6 +82,15 @@ class ReleaseRow:
 
 
 @dataclass(frozen=True)
+class Held:
+    """What is not told yet of the days between two: movements recorded after a moment."""
+
+    first: dt.date
+    last: dt.date
+    after: dt.datetime
+
+
+@dataclass(frozen=True)
 class Scope:
     """Which movements are counted: of a caliber, between two days, recorded by a moment."""
 
@@ -89,6 +98,8 @@ class Scope:
     first: dt.date
     last: dt.date
     known_at: dt.datetime
+    held: tuple[Held, ...] = ()
+    """Left out for those who may not tell single amounts."""
 
 
 @dataclass(frozen=True)
@@ -165,16 +176,29 @@ def _sign(counting: CaliberRow) -> int:
 
 def _where(scope: Scope) -> list[sa.ColumnElement[bool]]:
     counting, first, last = scope.counting, scope.first, scope.last
-    seller, buyer = _sides(counting)
     own: sa.ColumnElement[bool] = _OWN_DAY[counting.dated_by].between(first, last)
     if counting.amendments is AmendmentRule.WHEN_CHANGED:
         changed = _m.step.in_(_CHANGES)
         # Two ranges of columns, which have indexes, rather than one of an expression, which has none.
         own = sa.or_(sa.and_(sa.not_(changed), own), sa.and_(changed, _m.changed_on.between(first, last)))
-    own_lines = counting.measure is not AmountMeasure.RECEIVED
-    found = [
+    day = _day(counting)
+    return [
         own,
         _m.recorded_at <= scope.known_at,
+        *(
+            sa.not_(sa.and_(day.between(one.first, one.last), _m.recorded_at > one.after))
+            for one in scope.held
+            if one.first <= last and first <= one.last
+        ),
+        *_counted(counting),
+    ]
+
+
+def _counted(counting: CaliberRow) -> list[sa.ColumnElement[bool]]:
+    """Which movements a caliber adds up, of whatever day."""
+    seller, buyer = _sides(counting)
+    own_lines = counting.measure is not AmountMeasure.RECEIVED
+    found = [
         {Side.SELLER: seller, Side.BUYER: buyer, Side.EITHER: sa.or_(seller, buyer)}[counting.side],
         _m.received_on.is_(None) if own_lines else _m.received_on.is_not(None),
     ]
@@ -185,6 +209,18 @@ def _where(scope: Scope) -> list[sa.ColumnElement[bool]]:
     elif steps:
         found.append(_m.step.not_in(steps))
     return found
+
+
+def moved(session: Session, counting: CaliberRow, since: dt.datetime) -> Iterator[rules.Move]:
+    """What a caliber adds up of the movements recorded after a moment, in the register's order."""
+    rows = session.execute(
+        sa.select(_m.recorded_at, _day(counting), _m.contract_id, _m.contracts, _AMOUNT[counting.measure])
+        .where(_m.recorded_at > since, *_counted(counting))
+        .order_by(_m.recorded_at)
+    )
+    for at, day, *rest in rows:
+        # A CASE of days comes back from SQLite as it is stored.
+        yield rules.Move(at, day if isinstance(day, dt.date) else dt.date.fromisoformat(day), *rest)
 
 
 def _key(counting: CaliberRow, dimension: Dimension) -> sa.ColumnElement[Any]:
@@ -256,18 +292,17 @@ def summed(
 
 def _cell(key: str, sums: Sequence[Any]) -> Cell:
     count, touched, fen, oldest, newest = sums
-    versions = () if oldest is None else tuple(sorted({int(oldest), int(newest)}))
-    return Cell(key, int(count or 0), int(fen or 0), int(touched or 0), versions)
+    versions = () if oldest is None else (int(oldest), int(newest))
+    return Cell(key, int(count or 0), int(fen or 0), int(touched or 0), rules.ends(versions))
 
 
 def _joined(one: Cell, other: Cell) -> Cell:
-    versions = {*one.taxonomies, *other.taxonomies}
     return Cell(
         one.key,
         one.count + other.count,
         (one.fen or 0) + (other.fen or 0),
         one.touched + other.touched,
-        tuple(sorted({min(versions), max(versions)})) if versions else (),
+        rules.ends((*one.taxonomies, *other.taxonomies)),
     )
 
 

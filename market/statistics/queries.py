@@ -20,7 +20,17 @@ from market.deals.models import Movement
 from market.errors import NotFound
 from market.statistics import counting as sums
 from market.statistics import rules
-from market.statistics.counting import ALL, CALIBER, CaliberRow, Cell, Counted, ReleaseRow, Scope, caliber_row
+from market.statistics.counting import (
+    ALL,
+    CALIBER,
+    CaliberRow,
+    Cell,
+    Counted,
+    Held,
+    ReleaseRow,
+    Scope,
+    caliber_row,
+)
 from market.statistics.models import Caliber, GdpRelease, PlanTarget, Vintage
 from market.statistics.rules import Dimension
 
@@ -41,11 +51,15 @@ class Figure:
     cells: Mapping[Dimension, Sequence[Cell]] = field(repr=False)
     """The breakdowns that were asked for."""
     denominator: ReleaseRow | None
+    held: tuple[Held, ...] = ()
+    """What is not told yet and was left out."""
+    taxonomies: tuple[int, ...] = ()
+    """The oldest and the newest taxonomy of kinds among what was counted."""
 
     @property
     def scope(self) -> Scope:
         """What was counted."""
-        return Scope(self.caliber, self.period.first, self.period.last, self.known_at)
+        return Scope(self.caliber, self.period.first, self.period.last, self.known_at, self.held)
 
     @property
     def share(self) -> Fraction | None:
@@ -132,6 +146,7 @@ def figure(
     as_of: dt.date,
     at: dt.datetime | None = None,
     dimensions: Sequence[Dimension] = ALL,
+    held: tuple[Held, ...] = (),
 ) -> Figure:
     """The share of GDP of a year (to date through a quarter) under a caliber, with its breakdowns.
 
@@ -140,25 +155,64 @@ def figure(
     period = rules.Period(year, quarter)
     known_at = sums.known(session, at or sums.end_of_day(as_of))
     as_of = local_date(at) if at else as_of
-    whole, cells = sums.summed(session, Scope(counting, period.first, period.last, known_at), dimensions)
+    scope = Scope(counting, period.first, period.last, known_at, held)
+    whole, cells = sums.summed(session, scope, dimensions)
     found = choose_release(releases(session, counting.region_code), period, as_of, known_at)
-    return Figure(counting, period, as_of, known_at, whole.fen or 0, whole.count, cells, found)
+    return Figure(
+        counting,
+        period,
+        as_of,
+        known_at,
+        whole.fen or 0,
+        whole.count,
+        cells,
+        found,
+        held,
+        whole.taxonomies,
+    )
+
+
+def held_back(session: Session, counting: CaliberRow, now: dt.datetime) -> tuple[Held, ...]:
+    """What the public is not told yet of a caliber: since the last end of a quarter totals move in steps of at least
+    three contracts of a quarter (`rules.told`), so that no step tells a single amount."""
+    today = local_date(now)
+    since = sums.end_of_day(rules.public_day(today - dt.timedelta(days=1), today))
+    moves = list(sums.moved(session, counting, since))
+    # What is recorded while this is being read was not judged, and is held back whole.
+    seen = moves[-1].at if moves else since
+    found = [Held(dt.date.min, dt.date.max, seen)]
+    for (year, quarter), at in sorted(rules.told(moves, since).items()):
+        found.append(Held(dt.date(year, quarter * 3 - 2, 1), rules.Period(year, quarter).last, at))
+    return tuple(found)
 
 
 def broken_down(session: Session, figure: Figure) -> Figure:
     """The same figure with all its breakdowns."""
     whole, cells = sums.summed(session, figure.scope)
-    return replace(figure, numerator_fen=whole.fen or 0, contract_count=whole.count, cells=cells)
+    return replace(
+        figure,
+        numerator_fen=whole.fen or 0,
+        contract_count=whole.count,
+        cells=cells,
+        taxonomies=whole.taxonomies,
+    )
 
 
-def figures(session: Session, counting: CaliberRow, years: Iterable[int], *, as_of: dt.date) -> list[Figure]:
+def figures(
+    session: Session,
+    counting: CaliberRow,
+    years: Iterable[int],
+    *,
+    as_of: dt.date,
+    held: tuple[Held, ...] = (),
+) -> list[Figure]:
     """The figures of several whole years with their kinds, in the same number of statements as one."""
     wanted = sorted(set(years))
     if not wanted:
         return []
     known_at = sums.known(session, sums.end_of_day(as_of))
     published = releases(session, counting.region_code)
-    scope = Scope(counting, dt.date(wanted[0], 1, 1), dt.date(wanted[-1], 12, 31), known_at)
+    scope = Scope(counting, dt.date(wanted[0], 1, 1), dt.date(wanted[-1], 12, 31), known_at, held)
     by_year = sums.by_year_and_kind(session, scope)
     found = []
     for year in wanted:
@@ -173,6 +227,8 @@ def figures(session: Session, counting: CaliberRow, years: Iterable[int], *, as_
                 contract_count=sum(cell.count for cell in cells),
                 cells={Dimension.KIND: cells},
                 denominator=choose_release(published, period, as_of, known_at),
+                held=held,
+                taxonomies=rules.ends([version for cell in cells for version in cell.taxonomies]),
             )
         )
     return found

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -16,6 +17,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from market.statistics.models import AmountMeasure, DatedBy
+
+BREAK = 2021
+"""The taxonomy since which licences are a kind of their own (民法典 862, 863; in force since 2021-01-01): before it
+they were inside assignments."""
 
 SMALL_CELL = 3
 """A cell of fewer contracts than this would tell the public a single contract's amount."""
@@ -224,6 +229,64 @@ def public_day(as_of: dt.date, today: dt.date) -> dt.date:
         return today
     following = as_of + dt.timedelta(days=1)
     return dt.date(following.year, (following.month - 1) // 3 * 3 + 1, 1) - dt.timedelta(days=1)
+
+
+def ends(versions: Collection[int]) -> tuple[int, ...]:
+    """The oldest and the newest of some taxonomies; one where they are the same, none of none."""
+    return tuple(sorted({min(versions), max(versions)})) if versions else ()
+
+
+def breaks(taxonomies: Iterable[Collection[int]]) -> bool:
+    """Whether amounts by kind stand side by side that were recorded before and after licences became a kind."""
+    versions = {version for found in taxonomies for version in found}
+    return any(one < BREAK for one in versions) and any(one >= BREAK for one in versions)
+
+
+def joined(taxonomies: Collection[int]) -> bool:
+    """Whether licences may be inside what is called assignments here."""
+    return any(one < BREAK for one in taxonomies)
+
+
+def quarter_of(day: dt.date) -> tuple[int, int]:
+    """The year and the quarter of a day."""
+    return day.year, (day.month + 2) // 3
+
+
+@dataclass(frozen=True)
+class Move:
+    """A movement as it bears on a total: the day that it counts for, and what it adds."""
+
+    at: dt.datetime
+    day: dt.date
+    contract_id: int
+    contracts: int
+    fen: int
+
+
+def told(moves: Iterable[Move], since: dt.datetime) -> dict[tuple[int, int], dt.datetime]:
+    """Up to when the public is told what was recorded since a moment, of each quarter of which something waits.
+
+    `moves` come in the order of time. What counts for a quarter is told once SMALL_CELL contracts of it count
+    otherwise than when it was told last, all that was recorded at one time together; so two totals that the public
+    sees one after the other never differ by fewer.
+    """
+    until: dict[tuple[int, int], dt.datetime] = {}
+    pending: dict[tuple[int, int], dict[int, tuple[int, int]]] = {}
+    for at, together in itertools.groupby(moves, key=lambda one: one.at):
+        touched = set()
+        for one in together:
+            quarter = quarter_of(one.day)
+            net = pending.setdefault(quarter, {})
+            contracts, fen = net.get(one.contract_id, (0, 0))
+            net[one.contract_id] = contracts + one.contracts, fen + one.fen
+            if net[one.contract_id] == (0, 0):
+                del net[one.contract_id]
+            touched.add(quarter)
+        for quarter in touched:
+            if len(pending[quarter]) >= SMALL_CELL:
+                until[quarter] = at
+                del pending[quarter]
+    return {quarter: until.get(quarter, since) for quarter, net in pending.items() if net}
 
 
 def withheld(counts: Mapping[Key, int], order: Sequence[Key] | None = None) -> frozenset[Key]:

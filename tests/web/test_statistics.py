@@ -14,6 +14,8 @@ from tests.web.register import As, Register
 from web import charts, wiring
 
 DAY = dt.date(2024, 5, 6)
+THEN = dt.datetime(2025, 3, 3, 4, tzinfo=dt.UTC)
+"""A quarter that is over: what was recorded then is told to everybody."""
 
 
 def test_an_empty_market_has_a_page_that_says_so(as_: As) -> None:
@@ -23,7 +25,7 @@ def test_an_empty_market_has_a_page_that_says_so(as_: As) -> None:
 
 
 def test_the_share_stands_beside_its_caliber_and_inputs(as_: As, register: Register) -> None:
-    register.enter(DAY, deal_fen=283_526_000_000, deductions=[])
+    register.enter(DAY, THEN, deal_fen=283_526_000_000, deductions=[])
     page = as_("visitor").get("/statistics?caliber=C4").text
     assert re.search(r"2\.00<small>%</small>", page)
     for words in (
@@ -42,7 +44,7 @@ def test_the_share_stands_beside_its_caliber_and_inputs(as_: As, register: Regis
 
 
 def test_without_a_gdp_the_page_shows_no_share(as_: As, register: Register) -> None:
-    register.enter(dt.date(2023, 5, 6))
+    register.enter(dt.date(2023, 5, 6), THEN)
     page = as_("visitor").get("/statistics?year=2023&caliber=C4").text
     assert "Nothing is estimated in its place" in page
     share = as_("visitor").get("/api/v1/statistics/gdp-share?year=2023&caliber=C4").json()
@@ -71,7 +73,7 @@ def test_old_or_odd_links_still_open(as_: As, query: str) -> None:
 
 
 def test_the_share_over_the_api_carries_everything(as_: As, register: Register) -> None:
-    register.enter(DAY, deal_fen=283_526_000_000, deductions=[])
+    register.enter(DAY, THEN, deal_fen=283_526_000_000, deductions=[])
     client = as_("visitor")
     share = client.get("/api/v1/statistics/gdp-share?caliber=C4").json()
     assert share["year"] == 2024

@@ -79,7 +79,7 @@ def _figure(session: Session, page: Page) -> YearFigure | None:
         return None
     year = max(told)
     kept: KeptFigures = page.request.app.state.figures
-    (chosen,) = kept.years(session, counting, [year], as_of=today)
+    (chosen,) = kept.years(session, counting, [year], as_of=today, actor=page.actor, now=page.now)
     if chosen.denominator is None or chosen.percent is None:
         return None
     target = statistics.plan_target(session)

@@ -24,7 +24,8 @@ from market.deals.models import ContractKind
 from market.errors import NotFound
 from market.money import yuan
 from market.permissions import Action, require
-from market.statistics import calibers, queries, rules, service, snapshots
+from market.statistics import calibers, forecast, queries, rules, service, snapshots
+from market.statistics.counting import Held
 from market.statistics.inputs import GdpReleaseInput, SnapshotInput
 from market.statistics.models import AmountMeasure, Vintage
 from market.statistics.rules import Dimension
@@ -66,6 +67,8 @@ class FigurePage:
     share_chart: Markup
     kind_chart: Markup
     kind_table: tuple[list[str], list[list[str]]]
+    kinds_break: bool
+    """Whether years stand side by side of which some counted licences as assignments."""
     breakdowns: list[Breakdown]
     releases: list[queries.ReleaseRow]
     published: list[snapshots.SnapshotRow]
@@ -73,6 +76,7 @@ class FigurePage:
     detail: bool
     may_manage: bool
     may_funnel: bool
+    may_foretell: bool
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,12 @@ def caliber_asked(session: Session, code: str | None) -> queries.CaliberRow:
         return queries.caliber(session)
 
 
+def held_back(page: Page, session: Session, counting: queries.CaliberRow, as_of: dt.date) -> tuple[Held, ...]:
+    """What the page's reader is not told of a caliber yet."""
+    kept: KeptFigures = page.request.app.state.figures
+    return kept.held(session, counting, as_of=as_of, actor=page.actor, now=page.now)
+
+
 @router.get("/statistics")
 def show_figure(page: PageDep, session: ReadTx) -> Response:
     """The figure, its inputs, its course over the years and what it is made of."""
@@ -119,13 +129,14 @@ def show_figure(page: PageDep, session: ReadTx) -> Response:
     known = queries.years(session, asked.as_of)
     shown = sorted({*known[:YEARS_SHOWN], *([asked.year] if asked.year in known else [])})
     kept: KeptFigures = page.request.app.state.figures
-    course = kept.years(session, counting, shown, as_of=asked.as_of)
+    course = kept.years(session, counting, shown, as_of=asked.as_of, actor=page.actor, now=page.now)
     year = asked.year or queries.default_year(course, asked.as_of)
     by_year = {one.period.year: one for one in course}
     if asked.quarter == 4 and year in by_year:
         figure = kept.whole(session, by_year[year])
     else:
-        figure = queries.figure(session, counting, year, asked.quarter, as_of=asked.as_of)
+        held = course[0].held
+        figure = queries.figure(session, counting, year, asked.quarter, as_of=asked.as_of, held=held)
     target = queries.plan_target(session)
     table = by_kind_and_year(course, page.language, detail=detail)
     published, _ = snapshots.snapshots(session, limit=8)
@@ -143,6 +154,7 @@ def show_figure(page: PageDep, session: ReadTx) -> Response:
         share_chart=share_chart(course, target, page.language),
         kind_chart=kind_chart(course, page.language, detail=detail),
         kind_table=table,
+        kinds_break=rules.breaks(one.taxonomies for one in course),
         breakdowns=breakdowns(session, page.language, figure, detail=detail),
         releases=queries.releases(session, counting.region_code),
         published=published,
@@ -150,6 +162,7 @@ def show_figure(page: PageDep, session: ReadTx) -> Response:
         detail=detail,
         may_manage=page.actor.can(Action.STATISTICS_MANAGE),
         may_funnel=funnel.may_read(page.actor),
+        may_foretell=detail and forecast.can_foretell(counting),
     )
     return page.render("statistics/figure.html", context)
 
@@ -183,7 +196,8 @@ def _figure_asked(page: Page, session: Session) -> queries.Figure:
     if year is None:
         published = queries.releases(session, counting.region_code)
         year = max((one.year for one in published if one.quarter == asked.quarter), default=asked.as_of.year)
-    return queries.figure(session, counting, year, asked.quarter, as_of=asked.as_of, dimensions=())
+    held = held_back(page, session, counting, asked.as_of)
+    return queries.figure(session, counting, year, asked.quarter, as_of=asked.as_of, dimensions=(), held=held)
 
 
 @router.get("/statistics/contracts")

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from market.clock import local_date
 from market.deals.models import ContractKind
+from market.permissions import Action
 from market.statistics import live, queries
 from web.deps import PageDep, ReadTx
 from web.figures import KeptFigures
@@ -34,6 +35,8 @@ class LivePage:
     newest: list[live.Registered]
     kinds: dict[str, ContractKind]
     calibers: list[queries.CaliberRow]
+    exact: bool
+    """Whether totals are told at once, not in steps."""
     refresh_s: int
 
 
@@ -44,7 +47,7 @@ def show_live(page: PageDep, session: ReadTx) -> Response:
     today = local_date(page.now)
     kept: KeptFigures = page.request.app.state.figures
     years = sorted({today.year, *queries.years(session, today)[:4]})
-    course = kept.years(session, counting, years, as_of=today)
+    course = kept.years(session, counting, years, as_of=today, actor=page.actor, now=page.now)
     running = next(one for one in course if one.period.year == today.year)
     told = next((one for one in reversed(course) if one.denominator is not None), None)
     context = LivePage(
@@ -53,6 +56,7 @@ def show_live(page: PageDep, session: ReadTx) -> Response:
         newest=live.newest(session),
         kinds={kind.value: kind for kind in ContractKind},
         calibers=queries.calibers(session),
+        exact=page.actor.can(Action.STATISTICS_READ_DETAIL),
         refresh_s=REFRESH_S,
     )
     answer = page.render("statistics/live.html", context)

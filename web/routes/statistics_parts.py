@@ -37,6 +37,8 @@ class Breakdown:
     title: str
     rows: list[Row]
     withheld: bool
+    flag: str = ""
+    """Which taxonomy of kinds it is told by, where that matters: `break`, `joined`."""
 
 
 def share_chart(course: list[queries.Figure], target: Any, language: str) -> Markup:
@@ -70,17 +72,39 @@ def share_chart(course: list[queries.Figure], target: Any, language: str) -> Mar
 
 def _cells_by_year(course: list[queries.Figure], *, detail: bool) -> dict[int, dict[str, queries.Cell]]:
     return {
-        one.period.year: {cell.key: cell for cell in queries.breakdown(one, Dimension.KIND, detail=detail)}
+        one.period.year: {
+            series_of(cell): cell for cell in queries.breakdown(one, Dimension.KIND, detail=detail)
+        }
         for one in course
     }
 
 
+JOINED = "joined"
+"""The key of assignments with licences inside, as they were told apart before 2021: a series of its own."""
+
+
+def series_of(cell: queries.Cell) -> str:
+    """What a cell by kind is drawn and told as: what cannot be compared across a break is not one series."""
+    if cell.key == ContractKind.ASSIGNMENT.value and rules.joined(cell.taxonomies):
+        return JOINED
+    return cell.key
+
+
+def _kinds(cells: dict[int, dict[str, queries.Cell]], language: str) -> dict[str, str]:
+    """The series that the years have, with their names; assignments with licences inside only where there are some."""
+    names = {kind.value: i18n.label(kind, language) for kind in ContractKind}
+    if any(JOINED in by_kind for by_kind in cells.values()):
+        names[JOINED] = i18n.term("chart.kind_joined", language)
+    return names
+
+
 def kind_chart(course: list[queries.Figure], language: str, *, detail: bool) -> Markup:
     """The amounts over the years, stacked by kind of contract."""
-    labels = {kind.value: i18n.label(kind, language) for kind in ContractKind}
+    by_year = _cells_by_year(course, detail=detail)
+    labels = _kinds(by_year, language)
     parts = [
         charts.Part(str(year), labels[key], Decimal(cell.fen) / FEN_PER_YI)
-        for year, cells in _cells_by_year(course, detail=detail).items()
+        for year, cells in by_year.items()
         for key, cell in cells.items()
         if cell.fen
     ]
@@ -97,16 +121,21 @@ def by_kind_and_year(
     course: list[queries.Figure], language: str, *, detail: bool
 ) -> tuple[list[str], list[list[str]]]:
     """The numbers of the chart by kind: 万元 with two decimals, `*` where withheld."""
+    head, found = kinds_over_years(course, language, detail=detail)
+    return head, [
+        [str(year), *("—" if cell is None else "*" if cell.fen is None else _wan(cell.fen) for cell in cells)]
+        for year, cells in found
+    ]
+
+
+def kinds_over_years(
+    course: list[queries.Figure], language: str, *, detail: bool
+) -> tuple[list[str], list[tuple[int, list[queries.Cell | None]]]]:
+    """The kinds' names behind the word for years, and of each year, newest first, the cell of each."""
     cells = _cells_by_year(course, detail=detail)
-    head = [i18n.term("field.year", language), *(i18n.label(kind, language) for kind in ContractKind)]
-    rows = []
-    for year in sorted(cells, reverse=True):
-        row = [str(year)]
-        for kind in ContractKind:
-            cell = cells[year].get(kind.value)
-            row.append("—" if cell is None else "*" if cell.fen is None else _wan(cell.fen))
-        rows.append(row)
-    return head, rows
+    names = _kinds(cells, language)
+    rows = [(year, [cells[year].get(key) for key in names]) for year in sorted(cells, reverse=True)]
+    return [i18n.term("field.year", language), *names.values()], rows
 
 
 def _wan(fen: int) -> str:
@@ -156,7 +185,10 @@ def breakdowns(session: Session, language: str, figure: queries.Figure, *, detai
             for cell in cells
         ]
         title = i18n.label(key, language)
-        found.append(Breakdown(key.value, title, rows, any(cell.fen is None for cell in cells)))
+        flag = ""
+        if key in (Dimension.KIND, Dimension.SUBKIND) and rules.joined(figure.taxonomies):
+            flag = "break" if rules.breaks([figure.taxonomies]) else "joined"
+        found.append(Breakdown(key.value, title, rows, any(cell.fen is None for cell in cells), flag))
     return found
 
 

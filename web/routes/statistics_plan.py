@@ -47,6 +47,8 @@ class PlanPage:
     source: str
     form: Form
     may_manage: bool
+    may_foretell: bool
+    share_code: str
     last_year: int
 
 
@@ -82,6 +84,8 @@ def _show(page: Page, session: Session, form: Form | None = None, *, status: int
         source=found[0].source if found else "",
         form=form or Form.from_values({"indicator": "", "year": last}),
         may_manage=page.actor.can(Action.STATISTICS_MANAGE),
+        may_foretell=page.actor.can(Action.STATISTICS_READ_DETAIL),
+        share_code=rules.PLAN_INDICATOR,
         last_year=last,
     )
     return page.render("statistics/plan.html", context, status=status)
@@ -157,6 +161,7 @@ class IndicatorPage:
     is_share: bool
     form: Form
     may_manage: bool
+    may_foretell: bool
 
 
 def _chart(one: plan.Indicator, language: str) -> Markup:
@@ -189,5 +194,6 @@ def show_indicator(page: PageDep, session: ReadTx, code: str) -> Response:
         is_share=one.code == rules.PLAN_INDICATOR,
         form=Form.from_values({"indicator": one.code, "year": local_date(page.now).year - 1}),
         may_manage=page.actor.can(Action.STATISTICS_MANAGE),
+        may_foretell=page.actor.can(Action.STATISTICS_READ_DETAIL),
     )
     return page.render("statistics/plan_indicator.html", context)

@@ -41,9 +41,10 @@ def _figures(page: Page, session: Session) -> tuple[queries.Figure, list[queries
     known = queries.years(session, asked.as_of)
     shown = sorted({*known[:YEARS_SHOWN], *([asked.year] if asked.year in known else [])})
     kept: KeptFigures = page.request.app.state.figures
-    course = kept.years(session, counting, shown, as_of=asked.as_of)
+    course = kept.years(session, counting, shown, as_of=asked.as_of, actor=page.actor, now=page.now)
     year = asked.year or queries.default_year(course, asked.as_of)
-    figure = queries.figure(session, counting, year, asked.quarter, as_of=asked.as_of)
+    held = course[0].held
+    figure = queries.figure(session, counting, year, asked.quarter, as_of=asked.as_of, held=held)
     return figure, course
 
 
@@ -111,7 +112,8 @@ def embed(page: PageDep, session: ReadTx) -> Response:
     counting = caliber_asked(session, asked.caliber)
     kept: KeptFigures = page.request.app.state.figures
     today = local_date(page.now)
-    course = kept.years(session, counting, queries.years(session, today)[:YEARS_SHOWN], as_of=today)
+    years = queries.years(session, today)[:YEARS_SHOWN]
+    course = kept.years(session, counting, years, as_of=today, actor=page.actor, now=page.now)
     year = asked.year or queries.default_year(course, today)
     figure = next((one for one in course if one.period.year == year), None)
     if figure is None:

@@ -6,13 +6,15 @@ import datetime as dt
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from market.clock import local_date
-from market.deals.models import ContractKind
+from market.deals.models import ContractKind, ContractState
 from market.errors import Invalid
-from market.permissions import Action, Actor
-from market.statistics import queries, rules, service, snapshots
+from market.permissions import Action, Actor, require
+from market.statistics import forecast, queries, rules, service, snapshots
+from market.statistics.counting import Held, end_of_day
+from market.statistics.forecast import Forecast, GdpBasis
 from market.statistics.inputs import GdpReleaseInput, SnapshotInput
 from market.statistics.models import AmendmentRule, AmountMeasure, DatedBy, Side, Vintage
 from web.deps import CurrentActor, Now, PagingDep, PartsDep, ReadTx, RowId, Tx
@@ -21,10 +23,23 @@ from web.routes.api import Listed, problems
 router = APIRouter(prefix="/statistics", tags=["statistics"])
 
 
-def _sane_day(value: dt.date) -> dt.date:
+def _sane_day(value: dt.date | dt.datetime) -> dt.date | dt.datetime:
     if not 1990 <= value.year <= 2100:
         raise Invalid("day_out_of_range")
     return value
+
+
+def _day_or_moment(value: object) -> object:
+    """A text with a time is a moment, even where its time is midnight. A plus that was not escaped is a space."""
+    if not isinstance(value, str) or len(value) <= len("2024-01-01"):
+        return value
+    try:
+        moment = dt.datetime.fromisoformat(value.replace(" ", "+"))
+    except ValueError:
+        return value
+    if moment.tzinfo is None:
+        raise Invalid("timezone_aware")
+    return moment
 
 
 Year = Annotated[int | None, Query(ge=1990, le=2100, description="Default: the newest year with a GDP.")]
@@ -34,11 +49,14 @@ Code = Annotated[
     Query(pattern=r"^[A-Z][0-9A-Z]{0,7}$", description="Caliber; default: the default one.", examples=["C4"]),
 ]
 AsOf = Annotated[
-    dt.date | None,
+    dt.date | AwareDatetime | None,
     Query(
-        description="As the register and the GDP releases stood at the end of this day; default: today. For "
-        "the public the last end of a quarter by then counts: single amounts are not told."
+        description="As the register and the GDP releases stood at the end of this day, or at this moment (RFC 3339, with "
+        "an offset); default: now. For the public the last end of a quarter by then counts, and of the running quarter "
+        "what was told in steps of three contracts: single amounts are not told.",
+        examples=["2025-02-28", "2025-02-28T12:00:00+08:00"],
     ),
+    BeforeValidator(_day_or_moment),
     AfterValidator(lambda value: value if value is None else _sane_day(value)),
 ]
 
@@ -141,6 +159,60 @@ class CountedList(Listed):
     items: list[CountedOut]
 
 
+class StageOut(BaseModel):
+    """What waits in a state, and what became of what waited in it on the same day of earlier years."""
+
+    model_config = ConfigDict(from_attributes=True)
+    state: ContractState
+    count: int
+    fen: int
+    waited: int = Field(description="Contracts that waited in it on the same day of earlier years.")
+    came: int = Field(description="Of these, how many were registered in the same year.")
+
+
+class EarlierOut(BaseModel):
+    """An earlier year around the same day."""
+
+    model_config = ConfigDict(from_attributes=True)
+    year: int
+    by_day_fen: int
+    whole_fen: int
+    came_fen: int | None = Field(description="Of what waited then; null where nothing is known of it.")
+    beyond_fen: int = Field(
+        description="What this year would still bring beyond what waits, if it went on as that one."
+    )
+
+
+class ForecastOut(BaseModel):
+    """What the running year may come to: a forecast, not a statistic."""
+
+    year: int
+    at: dt.datetime = Field(
+        description="The moment that it stands for: the end of a day, unless a moment was asked for."
+    )
+    known_at: dt.datetime
+    caliber: CaliberOut
+    registered_fen: int
+    registered_count: int
+    stages: list[StageOut] = Field(description="Contracts that wait, by state.")
+    expected_fen: int = Field(description="Of what waits: (came + 1) / (waited + 2) of each state's amount.")
+    beyond_fen: int = Field(description="Not yet known to the register; the median of the earlier years.")
+    earlier: list[EarlierOut]
+    low_fen: int
+    mid_fen: int | None = Field(description="Null where history is too thin: fewer than three earlier years.")
+    high_fen: int
+    gdp_basis: GdpBasis = Field(
+        description="own, grown by the median growth of earlier years, last without growth, none."
+    )
+    gdp_fen: int | None
+    gdp_release: ReleaseOut | None
+    low_percent: str | None
+    mid_percent: str | None
+    high_percent: str | None
+    needed_fen: int | None = Field(description="What the plan's target asks for over this GDP.")
+    plan_target: TargetOut | None
+
+
 class Calibers(BaseModel):
     """Every caliber in its newest version."""
 
@@ -191,20 +263,29 @@ def _figure(
     caliber: str | None,
     year: int | None,
     quarter: int,
-    as_of: dt.date | None,
+    as_of: dt.date | dt.datetime | None,
 ) -> queries.Figure:
-    today = local_date(now)
-    day = as_of or today
-    if not actor.can(Action.STATISTICS_READ_DETAIL):
-        day = rules.public_day(day, today)
+    today, moment = local_date(now), as_of if isinstance(as_of, dt.datetime) else None
+    day = local_date(moment) if moment else as_of or today
     counting = queries.caliber(session, caliber)
+    held: tuple[Held, ...] = ()
+    if not actor.can(Action.STATISTICS_READ_DETAIL):
+        day, moment = rules.public_day(day, today), None
+        held = queries.held_back(session, counting, now) if day >= today else ()
     if year is None:
         published = queries.releases(session, counting.region_code)
         year = max(
             (one.year for one in published if one.quarter == quarter and one.published_on <= day),
             default=day.year,
         )
-    return queries.figure(session, counting, year, quarter, as_of=day, dimensions=())
+    return queries.figure(session, counting, year, quarter, as_of=day, at=moment, dimensions=(), held=held)
+
+
+def _again(actor: Actor, figure: queries.Figure, as_of: dt.date | dt.datetime | None) -> str:
+    """What to ask for to get the same figure: its moment where one was asked for, else its day."""
+    if isinstance(as_of, dt.datetime) and actor.can(Action.STATISTICS_READ_DETAIL):
+        return as_of.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    return figure.as_of.isoformat()
 
 
 @router.get("/gdp-share", response_model=GdpShare, responses=problems(404))
@@ -223,7 +304,7 @@ def gdp_share(
     release, period = figure.denominator, figure.period
     link = (
         f"/api/v1/statistics/contracts?year={period.year}&quarter={period.quarter}"
-        f"&caliber={figure.caliber.code}&as_of={figure.as_of.isoformat()}"
+        f"&caliber={figure.caliber.code}&as_of={_again(actor, figure, as_of)}"
     )
     return GdpShare(
         year=period.year,
@@ -239,6 +320,47 @@ def gdp_share(
         caliber=CaliberOut.model_validate(figure.caliber),
         gdp_release=ReleaseOut.model_validate(release) if release else None,
         plan_target=TargetOut.model_validate(target) if target else None,
+    )
+
+
+@router.get("/forecast", response_model=ForecastOut, responses=problems(403, 404))
+def get_forecast(
+    session: ReadTx, actor: CurrentActor, now: Now, caliber: Code = None, as_of: AsOf = None
+) -> ForecastOut:
+    """What the year of a day or moment may come to, as of then. For those who may read single amounts."""
+    require(actor, Action.STATISTICS_READ_DETAIL)
+    counting = queries.caliber(session, caliber)
+    at = as_of if isinstance(as_of, dt.datetime) else end_of_day(as_of or local_date(now))
+    return _forecast(forecast.forecast(session, counting, at=min(at, end_of_day(local_date(now)))))
+
+
+def _forecast(found: Forecast) -> ForecastOut:
+    def percent(fen: int | None) -> str | None:
+        share = None if fen is None else found.share(fen)
+        return None if share is None else str(rules.percent(share))
+
+    return ForecastOut(
+        year=found.year,
+        at=found.at,
+        known_at=found.known_at,
+        caliber=CaliberOut.model_validate(found.caliber),
+        registered_fen=found.registered_fen,
+        registered_count=found.registered_count,
+        stages=[StageOut.model_validate(one) for one in found.stages],
+        expected_fen=found.expected_fen,
+        beyond_fen=found.beyond_fen,
+        earlier=[EarlierOut.model_validate(one) for one in found.earlier],
+        low_fen=found.low_fen,
+        mid_fen=found.mid_fen,
+        high_fen=found.high_fen,
+        gdp_basis=found.gdp.basis,
+        gdp_fen=found.gdp.fen or None,
+        gdp_release=ReleaseOut.model_validate(found.gdp.release) if found.gdp.release else None,
+        low_percent=percent(found.low_fen),
+        mid_percent=percent(found.mid_fen),
+        high_percent=percent(found.high_fen),
+        needed_fen=found.needed_fen,
+        plan_target=TargetOut.model_validate(found.target) if found.target else None,
     )
 
 
