@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from market.db import Id, JsonDoc, Session, UtcDateTime, t, upsert
+from market.errors import NotFound
 from market.work import enqueue
 
 
@@ -40,3 +41,31 @@ def receive(
         payload = {"source": source, "external_id": external_id}
         enqueue(session, f"inbox.{source}", payload, key=external_id, now=now)
     return new
+
+
+def body_of(session: Session, source: str, external_id: str) -> dict[str, Any]:
+    """What was kept of a message. Raises NotFound."""
+    c = t(InboxMessage).c
+    body: dict[str, Any] | None = session.scalar(
+        sa.select(c.body).where(c.source == source, c.external_id == external_id)
+    )
+    if body is None:
+        raise NotFound(kind="message")
+    return body
+
+
+def mark_handled(session: Session, source: str, external_id: str, now: dt.datetime) -> None:
+    """Record that a message's handler succeeded; the first time stays."""
+    c = t(InboxMessage).c
+    session.execute(
+        sa.update(t(InboxMessage))
+        .where(c.source == source, c.external_id == external_id, c.handled_at.is_(None))
+        .values(handled_at=now)
+    )
+
+
+def handle_again(session: Session, source: str, external_id: str, now: dt.datetime) -> None:
+    """Leave the handling of a message as work once more, whether it was handled or not. Raises NotFound."""
+    body_of(session, source, external_id)
+    payload = {"source": source, "external_id": external_id}
+    enqueue(session, f"inbox.{source}", payload, key=f"{external_id}:{now.isoformat()}", now=now)

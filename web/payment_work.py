@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from market.errors import MarketError
-from market.payments import collecting
+from market.payments import collecting, stripe_inbox
 from market.work import Handler
 from web.settings import Settings
 from web.wiring import Parts
@@ -23,10 +23,9 @@ def addresses(settings: Settings) -> collecting.Addresses:
 
 
 def handlers(parts: Parts) -> dict[str, Handler]:
-    """Pursues one payment."""
-    return {
-        collecting.KIND: collecting.handler(parts.db, parts.clock, parts.gateways, addresses(parts.settings))
-    }
+    """Pursues one payment, or the one that a message of Stripe's is about."""
+    joined = (parts.db, parts.clock, parts.gateways, addresses(parts.settings))
+    return {collecting.KIND: collecting.handler(*joined), stripe_inbox.KIND: stripe_inbox.handler(*joined)}
 
 
 def pursue_now(parts: Parts, payment_id: int) -> MarketError | None:

@@ -122,6 +122,18 @@ class Settings(BaseSettings):
         pattern="^(simulated|stripe|offline)(,(simulated|stripe|offline))*$",
         description="ways to pay, in order: simulated (moves no money), stripe, offline (bank transfer)",
     )
+    stripe_key: SecretStr | None = Field(None, description="Stripe's secret or restricted API key")
+    stripe_webhook_secret: SecretStr | None = Field(
+        None, description="signing secret of Stripe's webhook; without one the route is off"
+    )
+    stripe_methods: str = Field(
+        "card,alipay,wechat_pay",
+        pattern="^(card|alipay|wechat_pay)(,(card|alipay|wechat_pay))*$",
+        description="ways to pay at Stripe, in order: card, alipay, wechat_pay",
+    )
+    stripe_api_base: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="another address than Stripe's own, for tests"
+    )
     session_days: int = Field(14, ge=1, le=90, description="how long a sign-in lasts unused, days")
     sign_in_tries: int = Field(10, ge=1, description="failed sign-ins per account and address in 15 minutes")
     max_upload_mb: int = Field(20, ge=1, le=200, description="largest attachment, MiB")
@@ -148,6 +160,19 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _stripe_has_its_key(self) -> Self:
+        key = self.stripe_key.get_secret_value() if self.stripe_key else ""
+        if "stripe" in self.gateways and not key:
+            raise ValueError("MARKET_PAYMENTS=stripe needs MARKET_STRIPE_KEY")
+        if key and not key.startswith(("sk_test_", "rk_test_", "sk_live_", "rk_live_")):
+            raise ValueError("MARKET_STRIPE_KEY is no secret or restricted key")
+        if key.startswith(("sk_live_", "rk_live_")) and self.environment is not Environment.PRODUCTION:
+            raise ValueError(
+                "MARKET_STRIPE_KEY moves real money, which MARKET_ENVIRONMENT=production alone may"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _production_is_strict(self) -> Self:
         if self.environment is not Environment.PRODUCTION:
             return self
@@ -158,6 +183,10 @@ class Settings(BaseSettings):
             problems.append("MARKET_DEMO offers accounts with a published password")
         if "simulated" in self.gateways:
             problems.append("MARKET_PAYMENTS=simulated moves no money")
+        if self.stripe_key and self.stripe_key.get_secret_value().startswith(("sk_test_", "rk_test_")):
+            problems.append("MARKET_STRIPE_KEY is a test key, which moves no money")
+        if self.stripe_api_base:
+            problems.append("MARKET_STRIPE_API_BASE is not Stripe")
         if self.mail is MailBackend.CONSOLE:
             problems.append("MARKET_MAIL=console sends nothing")
         if not self.base_url.startswith("https://"):

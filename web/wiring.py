@@ -11,6 +11,7 @@ import base64
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import structlog
 from limits.storage import MemoryStorage
@@ -28,8 +29,11 @@ from auctions.writer import Writer
 from market.clock import Clock, GuardedClock, SystemClock, elapsed
 from market.db import Database
 from market.files.store import DiskStore, FileStore
-from market.payments.gateway import Gateway, Gateways
+from market.payments.bank.gateway import OfflineGateway
+from market.payments.gateway import Ask, Gateway, Gateways, Method
+from market.payments.models import Purpose
 from market.payments.simulated import SimulatedGateway
+from market.payments.stripe_gateway import StripeGateway
 from market.work import enqueue
 from matching.embedded.index import TantivyIndex
 from matching.index import SearchIndex
@@ -37,6 +41,7 @@ from matching.index_lock import AdvisoryLock
 from matching.meilisearch.client import Connection as MeilisearchConnection
 from matching.meilisearch.index import MeilisearchIndex
 from matching.spared_index import SparedIndex
+from web import i18n
 from web.alarms import AlarmBook
 from web.doorkeeper import Doorkeeper
 from web.limiter import SharedLimiter
@@ -124,12 +129,36 @@ def make_mailer(settings: Settings) -> Mailer:
     )
 
 
+def _named(ask: Ask) -> str:
+    """What a payer's page at Stripe calls a payment: what it is for, and the lot's number."""
+    language = "zh-Hans" if ask.locale.startswith("zh") else "en"
+    return f"{i18n.label(Purpose(ask.purpose), language)} #{ask.lot_id}"
+
+
+def make_stripe(settings: Settings) -> StripeGateway:
+    """The Stripe account that settings name. Asks Stripe nothing yet."""
+    assert settings.stripe_key is not None
+    return StripeGateway(
+        settings.stripe_key.get_secret_value(),
+        market=urlsplit(settings.base_url).netloc,
+        methods=tuple(Method(name) for name in dict.fromkeys(settings.stripe_methods.split(","))),
+        base=settings.stripe_api_base or None,
+        describe=_named,
+    )
+
+
 def make_gateways(settings: Settings, db: Database, clock: Clock) -> Gateways:
-    """The gateways that settings name, in the order in which payers are offered them."""
+    """The gateways that settings name, in the order in which payers are offered them.
+
+    Stripe is known while its key is: payments that were begun there are still pursued.
+    """
     makers: dict[str, Callable[[], Gateway]] = {
         "simulated": lambda: SimulatedGateway(db, clock, settings.base_url),
+        "offline": lambda: OfflineGateway(db, clock),
+        "stripe": lambda: make_stripe(settings),
     }
-    return Gateways(tuple(makers[name]() for name in settings.gateways if name in makers))
+    retired = (make_stripe(settings),) if settings.stripe_key and "stripe" not in settings.gateways else ()
+    return Gateways(tuple(makers[name]() for name in settings.gateways), retired)
 
 
 def make_index(settings: Settings, db: Database) -> SearchIndex:

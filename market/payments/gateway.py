@@ -223,9 +223,14 @@ class Gateways:
     retired: tuple[Gateway, ...] = field(default=())
     """Offered no more, but known: payments that were begun there are still pursued."""
 
+    @property
+    def known(self) -> tuple[Gateway, ...]:
+        """All of them, offered or not."""
+        return (*self.retired, *self.each)
+
     def named(self, name: str) -> Gateway:
         """The gateway of a name. Raises KeyError."""
-        return {one.name: one for one in (*self.retired, *self.each)}[name]
+        return {one.name: one for one in self.known}[name]
 
     def offers(self) -> list[tuple[Gateway, Method]]:
         """Every way to pay."""

@@ -49,3 +49,30 @@ def test_signing_key_is_made_once_and_private(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "receipts.key").stat().st_mode) == 0o600
     given = base64.b64encode(b"k" * 32).decode()
     assert Settings(data_dir=tmp_path, signing_key=given).signing_key_bytes() == b"k" * 32  # type: ignore[arg-type]
+
+
+LIVE = {**SOUND, "payments": "stripe,offline", "stripe_key": "sk_live_x"}
+
+
+def test_production_takes_a_live_key_of_stripe() -> None:
+    assert Settings(**LIVE).gateways == ("stripe", "offline")  # type: ignore[arg-type]
+    assert "sk_live_x" not in repr(Settings(**LIVE))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"stripe_key": None}, "MARKET_STRIPE_KEY"),
+        ({"stripe_key": ""}, "MARKET_STRIPE_KEY"),
+        ({"stripe_key": "pk_live_x"}, "MARKET_STRIPE_KEY"),
+        ({"stripe_key": "rk_test_x"}, "MARKET_STRIPE_KEY is a test key"),
+        ({"stripe_api_base": "http://127.0.0.1:1"}, "MARKET_STRIPE_API_BASE"),
+        ({"environment": "development"}, "real money"),
+        ({"stripe_methods": "card,cash"}, "stripe_methods"),
+        ({"payments": "stripe,cash"}, "payments"),
+    ],
+)
+def test_stripe_is_set_up_wholly_or_refused(change: dict[str, object], named: str) -> None:
+    with pytest.raises(ValidationError, match=named) as refused:
+        Settings(**{**LIVE, **change})  # type: ignore[arg-type]
+    assert "live_x" not in str(refused.value)

@@ -59,6 +59,7 @@ from web.routes import (
     statistics_snapshots,
     suggestions,
     synonyms,
+    webhooks,
     workbench,
 )
 from web.routes.api import attachments as api_attachments
@@ -139,6 +140,7 @@ PAGES: list[APIRouter] = [
     proposals.router,
     saved_searches.router,
     synonyms.router,
+    webhooks.router,
     workbench.router,
 ]
 API: list[APIRouter] = [
