@@ -279,7 +279,7 @@ def record(
     payment.version += 1
     payment.seen_at = now
     payment.settled = rules.is_settled(seen, payment.keep_fen)
-    _finish_operations(session, payment.id, seen, now, operation_id)
+    _finish_operations(session, payment.id, seen, now, operation_id, settled=payment.settled)
     for refund in seen.refunds:
         if refund.status is RefundStatus.FAILED:
             _ring_once(session, "refund_failed", payment.id, refund.reference, now)
@@ -289,15 +289,32 @@ def record(
 
 
 def _finish_operations(
-    session: Session, payment_id: int, seen: Seen, now: dt.datetime, operation_id: int | None
+    session: Session,
+    payment_id: int,
+    seen: Seen,
+    now: dt.datetime,
+    operation_id: int | None,
+    *,
+    settled: bool,
 ) -> None:
     c = t(PaymentOperation).c
     made = {one.key for one in seen.refunds if one.key}
+    begun = (OperationKind.START, OperationKind.AUTHORISE_AGAIN)
     for row in session.scalars(
         sa.select(PaymentOperation).where(c.payment_id == payment_id, c.state == OperationState.PLANNED.value)
     ):
-        if row.id == operation_id or row.key in made:
+        # What was told and not answered shows in what is seen, or in its answer now.
+        shows = (
+            row.id == operation_id
+            or row.key in made
+            or row.kind in begun
+            or (row.kind == OperationKind.CAPTURE and seen.captured_fen > 0)
+            or (row.kind == OperationKind.CANCEL and seen.status is Status.CANCELLED)
+        )
+        if shows:
             row.state, row.finished_at = OperationState.DONE.value, now
+        elif settled:
+            row.state, row.error, row.finished_at = OperationState.REFUSED.value, "superseded", now
 
 
 def _ring_once(session: Session, code: str, payment_id: int, about: str, now: dt.datetime) -> None:
@@ -343,6 +360,10 @@ def _move_deposit(session: Session, payment: Payment, seen: Seen | None, now: dt
     elif state is DepositState.HELD and not covered and not stands and not _kept(payment, seen):
         move(session, deposit, Movement.LAPSE, now)
         alarms.record(session, booking.ALARMS, "deposit_lapsed", {"deposit_id": deposit.id}, now)
+        call_off(session, payment, now)
+    elif seen is not None and seen.status is Status.PAID and not covered and payment.keep_fen is None:
+        # A part was given back at the gateway itself before anybody knew of the whole.
+        call_off(session, payment, now)
     if payment.follows_id and seen is not None and seen.decline and payment.keep_fen is None:
         alarms.record(session, booking.ALARMS, "deposit_not_renewed", {"deposit_id": deposit.id}, now)
         call_off(session, payment, now)
@@ -350,7 +371,9 @@ def _move_deposit(session: Session, payment: Payment, seen: Seen | None, now: dt
         move(session, deposit, Movement.FAIL, now)
     state = DepositState(deposit.state)
     called_off = (DepositState.DUE, DepositState.FAILED, DepositState.RELEASED)
-    if payment.promised_fen and state in called_off and not payment.settled:
+    still_open = any(one.keep_fen is None and not one.settled for one in others)
+    going_back = payment.keep_fen == 0 and payment.promised_fen and not payment.settled
+    if going_back and state in called_off and not still_open:
         move(session, deposit, Movement.RELEASE, now)
         state = DepositState.RELEASING
     if state is DepositState.RELEASING and payment.settled and all(one.settled for one in others):
