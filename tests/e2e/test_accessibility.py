@@ -11,6 +11,7 @@ from market.db import t
 from market.listings.models import ListingState, Result
 from market.permissions import Role
 from market.scrutiny.models import ContractFlag, FlagKind
+from market.statistics.models import Snapshot
 from matching.models import Proposal, ProposalState
 from tests.e2e.conftest import Served
 from tests.e2e.site import DESKTOP, LANGUAGES, PHONE, THEMES, Site, Visit
@@ -159,6 +160,41 @@ def test_matching_has_no_grave_violation(
         Visit("steps", "/statistics/funnel/steps?step=suggested", Role.OFFICIAL),
         Visit("duplicates", "/admin/duplicates", Role.STAFF),
         Visit("compared", f"/admin/duplicates?staying={one}&going={other}", Role.STAFF),
+    ]
+    found = {}
+    for visit in visits:
+        person = None if visit.role is None else site.person(visit.role)
+        context = site.context(person, language=language, theme=theme, viewport=viewport, bypass_csp=True)
+        page = site.visit(context, visit)
+        page.evaluate("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
+        wrong = violations(page)
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            wrong.append("wider than the window")
+        if wrong:
+            found[visit.name] = wrong
+        context.close()
+    assert found == {}
+
+
+@pytest.mark.parametrize(("language", "theme", "viewport"), BOTH_ENDS, ids=["zh-Hans-wide", "en-dark-narrow"])
+def test_the_figure_s_pages_have_no_grave_violation(
+    site: Site, language: str, theme: str, viewport: dict[str, int]
+) -> None:
+    revision = site.read(sa.select(sa.func.max(t(Snapshot).c.id).label("id")))[0].id
+    visits = [
+        Visit("figure", "/statistics", Role.OFFICIAL),
+        Visit("figure of an earlier day", "/statistics?caliber=C4&as_of=2025-09-30&quarter=3"),
+        Visit("contracts inside", "/statistics/contracts?kind=service", Role.OFFICIAL),
+        Visit("plan", "/statistics/plan", Role.OFFICIAL),
+        Visit("indicator", "/statistics/plan/technology_transactions_gdp_share", Role.OFFICIAL),
+        Visit("calibers", "/statistics/calibers?caliber=C1", Role.OFFICIAL),
+        Visit("live", "/statistics/live"),
+        Visit("manage", "/statistics/manage", Role.OFFICIAL),
+        Visit("revision", f"/statistics/snapshots/{revision}", Role.OFFICIAL),
+        Visit("forecast", "/statistics/forecast?caliber=C4", Role.OFFICIAL),
+        Visit("forecast of a caliber without one", "/statistics/forecast?caliber=C6", Role.OFFICIAL),
+        Visit("waiting", "/statistics/forecast/waiting?caliber=C4", Role.OFFICIAL),
+        Visit("card", "/embed/statistics"),
     ]
     found = {}
     for visit in visits:

@@ -19,13 +19,14 @@ from market.deals.rules import Step
 from market.errors import Duplicate
 from market.permissions import Actor, Role
 from market.statistics import service as statistics
-from market.statistics.inputs import GdpReleaseInput
+from market.statistics.inputs import GdpReleaseInput, SnapshotInput
 from web.demo.content import payments
 from web.demo.content.contracts import DemoContract
-from web.demo.content.statistics import DemoGdp
+from web.demo.content.statistics import DemoGdp, DemoSnapshot
 from web.demo.people import Cast
 
 NOON = dt.timedelta(hours=12)
+EVENING = dt.timedelta(hours=18)
 
 _PATHS: dict[ContractState, tuple[Step, ...]] = {
     ContractState.DRAFT: (),
@@ -74,9 +75,11 @@ def enter_register(
     results: Mapping[str, int],
     now: dt.datetime,
     tell: Callable[[int], None],
+    published: Sequence[DemoSnapshot] = (),
+    seal: statistics.Seal | None = None,
 ) -> None:
     """Contracts with the steps that each went through, and estimates of GDP that say that they are; the one
-    official figure comes with the market's own seed.
+    official figure comes with the market's own seed. Figures are published, and revised, on their days.
 
     All in the order of their days, as the register takes them: its time only rises, and a figure as of a
     past day is what was entered by then.
@@ -98,6 +101,11 @@ def enter_register(
             (_at(day, now), partial(enter.receive, day, fen))
             for day, fen in payments.received(one, local_date(now))
         ]
+    for snapshot in published:
+        if snapshot.published_on <= local_date(now):
+            # In the evening, after what the register took in that day.
+            at = min(start_of_local_day(snapshot.published_on) + EVENING, now)
+            steps.append((at, partial(_publish, session, official, snapshot, seal)))
     for at, step in sorted(steps, key=lambda pair: pair[0]):
         step(at)
 
@@ -183,6 +191,13 @@ def _under_way(
     for step in _PATHS[item.state]:
         day = (item.submitted_on if step is Step.SUBMIT else item.accepted_on) or local_date(now)
         deals.step(session, official, _at(day, now), contract_id, step, reason=item.reason)
+
+
+def _publish(
+    session: Session, official: Actor, item: DemoSnapshot, seal: statistics.Seal | None, at: dt.datetime
+) -> None:
+    data = SnapshotInput(caliber=item.caliber, year=item.year, reason=item.reason)
+    statistics.publish_snapshot(session, official, at, data, seal)
 
 
 def _release(session: Session, official: Actor, item: DemoGdp, at: dt.datetime) -> None:

@@ -15,6 +15,7 @@ from market.work import run_one
 from web import wiring
 from web.demo import auctions, conspicuous, contracts, enquiries, listings, pairs, people, pricing, renew
 from web.demo.content.generate import generate
+from web.demo.content.statistics import SNAPSHOTS
 from web.mail import MemoryMailer
 from web.wiring import Parts
 from web.worker import handlers, housekeeping
@@ -59,7 +60,7 @@ def _load(parts: Parts, now: dt.datetime, tell: Tell) -> str:
         )
         contracts.enter_register(
             session, cast, content.contracts, content.gdp, results, now,
-            lambda n: tell(n, len(content.contracts), "contracts"),
+            lambda n: tell(n, len(content.contracts), "contracts"), SNAPSHOTS, past.seal,
         )  # fmt: skip
         conspicuous.enter(session, cast, content.contracts, results, now)
         enquiries.enter_enquiries(session, cast, content.enquiries, results, demands, now)

@@ -55,6 +55,24 @@ GDP_RELEASES: tuple[DemoGdp, ...] = (
 """Round numbers on purpose: an estimate should look like one. 2023 has two vintages."""
 
 
+@dataclass(frozen=True)
+class DemoSnapshot:
+    """A figure that was published; `reason` where it revises the one before."""
+
+    caliber: str
+    year: int
+    published_on: dt.date
+    reason: str = ""
+
+
+SNAPSHOTS: tuple[DemoSnapshot, ...] = (
+    DemoSnapshot("C1", 2024, dt.date(2025, 3, 10)),
+    DemoSnapshot("C1", 2025, dt.date(2026, 3, 5)),
+    DemoSnapshot("C1", 2025, dt.date(2026, 6, 15), "一份2025年登记的合同解除并注销登记，重新公布"),
+)
+"""In the order of their days; between the last two a contract of 2025 is deregistered."""
+
+
 def yearly_gdp_fen(year: int) -> int:
     """What a year's contracts are divided by; for 2026 the estimate of the first three quarters."""
     if year == 2024:
