@@ -116,6 +116,7 @@ _TABS: tuple[tuple[str, str, Action], ...] = (
     ("/admin/synonyms", "admin.synonyms", Action.SYNONYMS_EDIT),
     ("/admin/auction-rules", "admin.auction_rules", Action.AUDIT_READ),
     ("/admin/relations", "admin.relations", Action.LOT_ADMIT),
+    ("/bank/reconciliation", "admin.bank", Action.MONEY_MANAGE),
     ("/admin/work", "admin.work", Action.WORK_MANAGE),
     ("/admin/alarms", "admin.alarms", Action.WORK_MANAGE),
     ("/admin/audit", "admin.audit", Action.AUDIT_READ),

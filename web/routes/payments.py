@@ -10,6 +10,9 @@ from starlette.responses import Response
 
 from market.errors import InvalidInput, NotFound, SignInRequired, WrongState
 from market.payments import queries, service
+from market.payments.bank import queries as bank
+from market.payments.bank.gateway import OfflineGateway
+from market.payments.bank.queries import AccountView
 from market.payments.gateway import Gateway, Method
 from market.payments.models import DepositState
 from market.payments.queries import DepositLine, PaymentLine
@@ -61,6 +64,8 @@ class PaymentPage:
     can_pay: bool
     simulated: bool
     came: str
+    account: AccountView | None
+    """Where a transfer goes."""
     form: Form
 
 
@@ -70,6 +75,7 @@ def _page(
     with page.parts.db.read() as session:
         found = queries.payment(session, page.actor, payment_id)
         deposit = queries.deposit(session, page.actor, found.deposit_id) if found.deposit_id else None
+        account = bank.receiving_account(session, found.currency)
     gateway = page.parts.gateways.named(found.gateway)
     due = deposit is not None and deposit.state in (DepositState.DUE, DepositState.FAILED)
     context = PaymentPage(
@@ -79,6 +85,7 @@ def _page(
         can_pay=due and page.actor.can(Action.BID_PLACE, found.organisation_id),
         simulated=gateway.simulated,
         came=came,
+        account=account if found.gateway == OfflineGateway.name else None,
         form=form or Form(),
     )
     return page.render("payments/payment.html", context, status=status)
