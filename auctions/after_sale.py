@@ -17,7 +17,7 @@ from auctions import eligibility, journal, lookups
 from auctions.models import Admission, Lot
 from auctions.rules import commands as c
 from auctions.rules.canonical import iso
-from auctions.rules.settlement import has_next_bidder
+from auctions.rules.settlement import SettlementTerms, has_next_bidder
 from auctions.rules.state import ENDED, LotState
 from auctions.rules.terms import Terms
 from market.db import Session, t
@@ -285,6 +285,45 @@ def runner_up_defaulted(
     result = session.get(Result, lot.result_id)
     if result is not None and result.state == ListingState.CONCLUDED:
         listings.reopen_result(session, SYSTEM, now, lot.result_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """What the terms of a lot promise about money: for who decides whether to take it."""
+
+    title: str
+    deposit_fen: int
+    settlement: SettlementTerms
+
+
+def promised(session: Session, lot_id: int) -> Promised:
+    """The terms' word on a lot's settlement. One statement. Raises NotFound."""
+    row = session.execute(sa.select(LOT.c.title, LOT.c.terms).where(LOT.c.id == lot_id)).one_or_none()
+    if row is None:
+        raise NotFound(subject="lot")
+    terms = Terms.from_private(row.terms)
+    return Promised(row.title, terms.deposit_fen, terms.settlement)
+
+
+def fetched_again(session: Session, lot_id: int) -> int | None:
+    """What a defaulted lot fetched the second time, in fen: from a next bidder, or where it was offered again;
+    None until then. Two statements at most."""
+    s = SETTLEMENT.c
+    taken = session.scalar(
+        sa.select(s.price_fen).where(
+            s.lot_id == lot_id,
+            s.origin == Origin.RUNNER_UP.value,
+            s.state != SettlementState.DEFAULTED.value,
+        )
+    )
+    if taken is not None:
+        return taken
+    return session.scalar(
+        sa.select(LOT.c.hammer_fen)
+        .where(LOT.c.previous_lot_id == lot_id, LOT.c.state == LotState.SOLD.value)
+        .order_by(LOT.c.id.desc())
+        .limit(1)
+    )
 
 
 def announce(session: Session, actor: Actor, now: dt.datetime, lot_id: int, text: str) -> None:

@@ -21,6 +21,7 @@ from web import (
     saved_search_mail,
     semantic,
     settlement,
+    settlement_work,
     spare_work,
 )
 from web.background import Background, every, work_loop
@@ -55,6 +56,7 @@ def housekeeping(parts: Parts) -> None:
     with parts.db.write() as session:
         flag_work.daily(session, now)
         open_data_work.once(session, now)
+    settlement_work.escalate(parts)
     more = True
     while more:
         with parts.db.write() as session:
@@ -89,6 +91,7 @@ class Worker:
             Background("vectors", every(semantic.INTERVAL, semantic.Sweeper(parts))),
             Background("duplicates", every(duplicate_work.INTERVAL, duplicate_work.Sweeper(parts))),
             Background("payments", every(payment_work.INTERVAL, payment_work.Sweeper(parts))),
+            Background("settlements", every(settlement_work.INTERVAL, settlement_work.Sweeper(parts))),
             Background("housekeeping", every(HOUSEKEEPING, lambda: housekeeping(parts))),
         ]
 

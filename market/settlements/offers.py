@@ -10,6 +10,7 @@ import datetime as dt
 import sqlalchemy as sa
 
 from market import audit
+from market.clock import SHANGHAI
 from market.db import Session, for_update, t
 from market.errors import InvalidInput, NotFound, WrongState
 from market.parties.mail import mail_people, members_of
@@ -69,7 +70,8 @@ def make_offer(
         after={"lot_id": row.lot_id, "amount_fen": amount_fen, "answer_by": answer_by.isoformat()},
     )  # fmt: skip
     params = {
-        "lot_id": row.lot_id, "title": row.title, "amount_fen": amount_fen, "answer_by": answer_by.isoformat(),
+        "lot_id": row.lot_id, "title": row.title, "amount_fen": amount_fen, "answer_by": answer_by.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M"),
+        "offer_id": offer.id,
     }  # fmt: skip
     people = members_of(session, organisation_id)
     mail_people(session, people, "runner_up_offer", params, key=str(offer.id), now=now)

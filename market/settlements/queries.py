@@ -12,13 +12,13 @@ import sqlalchemy as sa
 
 from market.db import Session, t
 from market.deals.models import Contract, ContractState
-from market.errors import NotFound
+from market.errors import NotFound, SignInRequired
 from market.files.models import Attachment
 from market.parties.models import Organisation, Person
 from market.payments.models import Purpose
 from market.payments.queries import DepositLine, PaymentLine, deposit_of, payments_of_lot
 from market.payments.rules import RestTo
-from market.permissions import Action, Actor, require
+from market.permissions import Action, Actor
 from market.settlements import rules, service
 from market.settlements.models import (
     OfferState,
@@ -193,21 +193,9 @@ def settlements(
     Two statements. Raises SignInRequired.
     """
     s = t(Settlement).c
-    where: list[Any] = []
-    if not actor.can(Action.LOT_CONDUCT):
-        if not actor.is_signed_in:
-            require(actor, Action.MONEY_READ)
-        own = sorted(actor.organisation_ids)
-        where.append(sa.or_(s.seller_organisation_id.in_(own), s.buyer_organisation_id.in_(own)))
-    late = sa.or_(
-        sa.and_(s.confirm_by < today, s.confirmed_on.is_(None)),
-        sa.and_(s.contract_by < today, s.contract_signed_on.is_(None)),
-        sa.and_(s.balance_by < today, s.balance_paid_on.is_(None)),
-    )
-    if show is Show.LATE:
-        where += [s.state == SettlementState.OPEN.value, late]
-    elif show is not None:
-        where.append(s.state == show.value)
+    where = _known(actor)
+    if show is not None:
+        where += _shown(show, today)
     total = session.scalar(sa.select(sa.func.count()).select_from(t(Settlement)).where(*where)) or 0
     closed = sa.case((s.state == SettlementState.OPEN.value, 0), else_=1)
     due = sa.case(
@@ -218,6 +206,22 @@ def settlements(
         _select().where(*where).order_by(closed, due, s.id.desc()).limit(limit).offset(offset)
     )
     return [_line(row) for row in rows], total
+
+
+def _known(actor: Actor) -> list[Any]:
+    if actor.can(Action.LOT_CONDUCT):
+        return []
+    if not actor.is_signed_in:
+        raise SignInRequired
+    s, own = t(Settlement).c, sorted(actor.organisation_ids)
+    return [sa.or_(s.seller_organisation_id.in_(own), s.buyer_organisation_id.in_(own))]
+
+
+def _shown(show: Show, today: dt.date) -> list[Any]:
+    s = t(Settlement).c
+    if show is Show.LATE:
+        return [s.state == SettlementState.OPEN.value, service.is_late(today)]
+    return [s.state == show.value]
 
 
 def of_lot(session: Session, lot_id: int) -> list[SettlementLine]:
@@ -298,8 +302,28 @@ def _receipts(session: Session, settlement_id: int) -> tuple[DirectPaymentLine, 
     return tuple(DirectPaymentLine(**{**row, "state": ReceiptState(row["state"])}) for row in rows)
 
 
+def counts(session: Session, actor: Actor, today: dt.date) -> dict[Show, int]:
+    """How many settlements of each sort an actor may know of. One statement."""
+    sums = {show: sa.func.sum(sa.case((sa.and_(*_shown(show, today)), 1), else_=0)) for show in Show}
+    row = session.execute(
+        sa.select(*(one.label(show.value) for show, one in sums.items()))
+        .select_from(t(Settlement))
+        .where(*_known(actor))
+    ).one()
+    return {show: int(getattr(row, show.value) or 0) for show in Show}
+
+
+def offer(session: Session, offer_id: int) -> OfferLine | None:
+    """One offer; for whoever may know of it. One statement."""
+    return next(iter(_offers(session, t(RunnerUpOffer).c.id == offer_id)), None)
+
+
 def offers_of_lot(session: Session, lot_id: int) -> list[OfferLine]:
     """The offers to next bidders, in order. One statement."""
+    return _offers(session, t(RunnerUpOffer).c.lot_id == lot_id)
+
+
+def _offers(session: Session, *where: Any) -> list[OfferLine]:
     o, g = t(RunnerUpOffer).c, t(Organisation).c
     rows = session.execute(
         sa.select(
@@ -307,7 +331,7 @@ def offers_of_lot(session: Session, lot_id: int) -> list[OfferLine]:
             o.amount_fen, o.state, o.offered_at, o.answer_by, o.answered_at, o.reason,
         )
         .join_from(t(RunnerUpOffer), t(Organisation), o.organisation_id == g.id)
-        .where(o.lot_id == lot_id)
+        .where(*where)
         .order_by(o.id)
     ).mappings()  # fmt: skip
     return [OfferLine(**{**row, "state": OfferState(row["state"])}) for row in rows]

@@ -22,6 +22,7 @@ from market.files.models import Attachment
 from market.parties.mail import mail_people, members_of
 from market.payments import collecting
 from market.payments import service as payments
+from market.payments.bank.rules import check_second
 from market.payments.models import Deposit, DepositState, Payment, Purpose
 from market.payments.rules import RestTo, Waterfall, waterfall
 from market.permissions import SYSTEM, Action, Actor, Role, require
@@ -253,7 +254,7 @@ def decide_direct_payment(
 ) -> None:
     """Approve or refuse a payment that another officer entered; the same decision again changes nothing.
 
-    Raises NotFound, NotAllowed (not staff, or who entered it), WrongState, InvalidInput (refused without a reason).
+    Raises NotFound, NotAllowed, SecondPerson (who entered it), WrongState, InvalidInput (refused without a reason).
     """
     require(actor, Action.MONEY_MANAGE)
     c = t(SettlementReceipt).c
@@ -267,8 +268,7 @@ def decide_direct_payment(
         return
     if receipt.state != ReceiptState.ENTERED:
         raise WrongState(state=receipt.state, action="decide_payment")
-    if actor.person_id is None or actor.person_id == receipt.entered_by:
-        raise SecondPersonNeeded
+    check_second(receipt.entered_by, actor.person_id)
     if not approve and not reason.strip():
         raise InvalidInput([("reason", "missing", {})])
     if approve:
@@ -284,10 +284,6 @@ def decide_direct_payment(
     session.flush()
     if approve:
         advance(session, now, settlement_id)
-
-
-class SecondPersonNeeded(NotAllowed):
-    """Who entered something cannot approve it: another officer must."""
 
 
 def deposit_there(session: Session, row: Any) -> int:
@@ -437,18 +433,23 @@ def advance_due(session: Session, now: dt.datetime, after: int = 0) -> int | Non
     return ids[-1] if len(ids) == AT_ONCE else None
 
 
-def escalate_due(session: Session, now: dt.datetime, after: int = 0) -> int | None:
-    """Tell the parties and those above of steps that are late, each step once; returns the id to go on after,
-    None at the end."""
-    s, today = t(Settlement).c, local_date(now)
-    late = sa.or_(
+def is_late(today: dt.date) -> sa.ColumnElement[bool]:
+    """The condition that a step of a settlement is late."""
+    s = t(Settlement).c
+    return sa.or_(
         sa.and_(s.confirm_by < today, s.confirmed_on.is_(None)),
         sa.and_(s.contract_by < today, s.contract_signed_on.is_(None)),
         sa.and_(s.balance_by < today, s.balance_paid_on.is_(None)),
     )
+
+
+def escalate_due(session: Session, now: dt.datetime, after: int = 0) -> int | None:
+    """Tell the parties and those above of steps that are late, each step once; returns the id to go on after,
+    None at the end."""
+    s, today = t(Settlement).c, local_date(now)
     statement = (
         sa.select(Settlement)
-        .where(s.state == SettlementState.OPEN.value, s.id > after, late)
+        .where(s.state == SettlementState.OPEN.value, s.id > after, is_late(today))
         .order_by(s.id)
         .limit(AT_ONCE)
     )

@@ -22,6 +22,7 @@ from market.deals.rules import is_working_day
 from market.errors import Conflict, InvalidInput, NotAllowed, NotFound, WrongState
 from market.files.models import Attachment
 from market.payments import ledger
+from market.payments.bank.rules import SecondPerson
 from market.payments.models import Deposit, Payment
 from market.permissions import Role
 from market.settlements import offers, rules
@@ -206,7 +207,7 @@ def test_money_paid_directly_counts_when_a_second_officer_says_so(session: Sessi
             session, lot.bidders[3], CLOSED, key, DirectPaymentInput(amount_fen=1, paid_on=today), file.id
         )
     first = enter(1_000_000, today, file.id)
-    with pytest.raises(settling.SecondPersonNeeded):
+    with pytest.raises(SecondPerson):
         settling.decide_direct_payment(session, staff, CLOSED, first, approve=True)
     with pytest.raises(InvalidInput):
         settling.decide_direct_payment(session, second, CLOSED, first, approve=False)

@@ -53,6 +53,7 @@ from web.routes import (
     sales,
     saved_searches,
     search,
+    settlements,
     sockets,
     statistics,
     statistics_calibers,
@@ -82,6 +83,7 @@ from web.routes.api import results as api_results
 from web.routes.api import sales as api_sales
 from web.routes.api import saved_searches as api_saved_searches
 from web.routes.api import search as api_search
+from web.routes.api import settlements as api_settlements
 from web.routes.api import statistics as api_statistics
 from web.routes.api import taxonomy as api_taxonomy
 from web.routes.api import tokens as api_tokens
@@ -147,6 +149,7 @@ PAGES: list[APIRouter] = [
     pricing_trials.router,
     proposals.router,
     saved_searches.router,
+    settlements.router,
     synonyms.router,
     webhooks.router,
     workbench.router,
@@ -166,6 +169,7 @@ API: list[APIRouter] = [
     api_contract_review.router,
     api_deposits.router,
     api_deposits.payments,
+    api_settlements.router,
     api_statistics.router,
     api_audit.router,
     api_organisations.router,

@@ -33,6 +33,8 @@ from market.deals.policies import Policy
 from market.errors import NotFound
 from market.payments.queries import DepositLine, deposits_of_lot
 from market.permissions import Action, require
+from market.settlements import queries as settlements
+from market.settlements.models import SettlementState
 from web import i18n, refusals
 from web.deps import FormDep, PageDep, RowId
 from web.render import Page
@@ -181,6 +183,12 @@ def decide_admission(page: PageDep, form: FormDep, lot_id: RowId, admission_id: 
     return page.redirect(f"/lots/{lot_id}/console", flash="saved")
 
 
+def _is_complete(page: Page, lot_id: int) -> bool:
+    """Whether a lot's sale was settled to the end: then nobody has defaulted."""
+    with page.parts.db.read() as session:
+        return any(one.state is SettlementState.COMPLETE for one in settlements.of_lot(session, lot_id))
+
+
 def reason_of(chosen: str, words: str) -> str:
     """The reason as the journal keeps it: the chosen one in the market's language, and what was added."""
     known = {reason.value: reason for reason in StopReason}
@@ -213,6 +221,8 @@ def conduct(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
         raise NotFound
     if step != "resume" and not (words if step == "announce" else text):
         return _console(page, lot_id, i18n.term("lots.words_missing", page.language), 422)
+    if step == "default" and _is_complete(page, lot_id):
+        return _console(page, lot_id, i18n.term("settlement.complete_no_default", page.language), 409)
     try:
         send(page.parts.writer, page.actor, command)
     except LotRefusal as refusal:

@@ -23,11 +23,17 @@ from auctions.rules.formats import RULES, scoring
 from auctions.rules.settlement import SettlementTerms
 from auctions.rules.state import ENDED, OPEN, STOPPED, UPCOMING, LotState
 from auctions.sales import Predecessor, waits_for
+from market.clock import local_date
+from market.db import Session
 from market.errors import InvalidInput, NotFound
 from market.files.models import Visibility
 from market.payments import service as payments
 from market.payments.queries import DepositLine, deposit_of
 from market.permissions import Action, Actor, Membership
+from market.settlements import queries as settlements
+from market.settlements.models import OfferState
+from market.settlements.queries import OfferLine, SettlementLine
+from market.settlements.service import may_see
 from web import bid_forms, i18n, own_bids, refusals, rooms
 from web.deps import FormDep, PageDep, PagingDep, ReadTx, RowId
 from web.forms import Form
@@ -85,6 +91,37 @@ def list_lots(page: PageDep, session: ReadTx, paging: PagingDep, show: str = "")
 
 
 @dataclass(frozen=True)
+class AfterSale:
+    """What followed a sale: the settlements that the asker may know of, and offers to next bidders."""
+
+    settlements: list[SettlementLine]
+    offers: list[OfferLine]
+    own_offer: int | None
+    """The open offer to one of the asker's organisations."""
+    today: dt.date
+
+
+def _after_sale(session: Session, actor: Actor, lot: LotDetail, now: dt.datetime) -> AfterSale | None:
+    if lot.card.state not in (LotState.SOLD, LotState.DEFAULTED):
+        return None
+    found = [
+        line
+        for line in settlements.of_lot(session, lot.card.id)
+        if may_see(actor, line.seller_organisation_id, line.buyer_organisation_id)
+    ]
+    offers = settlements.offers_of_lot(session, lot.card.id) if lot.card.state is LotState.DEFAULTED else []
+    own = next(
+        (
+            one.id
+            for one in offers
+            if one.state is OfferState.OPEN and actor.can(Action.BID_PLACE, one.organisation_id)
+        ),
+        None,
+    )
+    return AfterSale(found, offers, own, local_date(now))
+
+
+@dataclass(frozen=True)
 class RoomPage:
     """Context of a lot's page, live or not."""
 
@@ -128,6 +165,8 @@ class RoomPage:
     may_confirm: bool = False
     placing: Standing | None = None
     """Where the asker came in, once the lot has ended."""
+    after: AfterSale | None = None
+    """What followed the sale, as far as the asker may know of it."""
     error: str = ""
     error_act: str = ""
     percent: Callable[[int], str] = bid_forms.percent
@@ -167,6 +206,7 @@ def room_page(
                 own = own_bids.read(queries.bid_answers(session, lot_id, actor.person_id, OWN_LIMIT))
                 if lot.card.state in ENDED and admission.alias is not None:
                     placing = lookups.standing(session, lot_id, admission.alias)
+        after = _after_sale(session, actor, lot, page.now)
         alias = admission.alias if admission and admission.state is AdmissionState.ADMITTED else None
         files = papers.papers(session, actor, lot_id, seller, admitted=alias is not None)
         last = queries.journal_page(
@@ -233,6 +273,7 @@ def room_page(
         watching=watching,
         may_confirm=lot.card.state is LotState.SOLD and may_have_confirmation(actor, lot),
         placing=placing,
+        after=after,
         error=error,
         error_act=(form.value("act") if form else "") or RULES[lot.terms["format"]].ACTS[0],
         form=form or Form(),
