@@ -68,6 +68,7 @@ _CONFIG = {
         "labelColor": "var(--ink)",
         "titleColor": "var(--ink-2)",
         "labelFontSize": 12,
+        "labelLimit": 260,
         "symbolType": "square",
     },
     "text": {"fontSize": 12, "fill": "var(--ink)"},

@@ -137,7 +137,7 @@ def _write(
             **given,
             "id": key,
             "local_number": next(numbers[values["registered_on"].year]),
-            "taxonomy_version": rules.taxonomy(values["registered_on"]),
+            "taxonomy_version": rules.taxonomy(values["kind"], values["registered_on"]),
         }
         for key, values in zip(ids, contracts, strict=True)
     ]

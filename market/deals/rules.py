@@ -41,13 +41,13 @@ SUBKINDS: dict[ContractKind, tuple[ContractSubkind, ...]] = {
 """Which sub-kinds a kind has (民法典 851, 862, 863, 876, 878, 887)."""
 
 
-def taxonomy(registered_on: dt.date) -> int:
+def taxonomy(kind: str, registered_on: dt.date) -> int:
     """The taxonomy of kinds that a contract was registered under, named by its first year.
 
     Since 2021 (民法典, in force from 1 January) licences are a kind of their own; under the 合同法 (1999) they were
-    inside assignments.
+    inside assignments. Whoever enters an older contract as a licence told the kinds apart.
     """
-    return 2021 if registered_on.year >= 2021 else 1999
+    return 2021 if registered_on.year >= 2021 or kind == ContractKind.LICENCE else 1999
 
 
 ABROAD = "000000"

@@ -344,7 +344,7 @@ def enter_registered(
         accepted_on=accepted_on,
         decide_by=limit.day if limit else None,
         registered_on=registered_on,
-        taxonomy_version=rules.taxonomy(registered_on),
+        taxonomy_version=rules.taxonomy(data.kind, registered_on),
         created_by=actor.person_id,
         created_at=now,
         updated_at=now,

@@ -48,6 +48,14 @@ def test_years_of_both_taxonomies_are_flagged_and_told_apart(as_: As, register: 
     assert "assignments have licences inside" not in page
 
 
+def test_an_older_contract_entered_as_a_licence_told_the_kinds_apart(as_: As, register: Register) -> None:
+    day = dt.date(2020, 5, 6)
+    register.enter(day, deal_fen=1_000_000_00, deductions=[], kind="licence", subkind="patent")
+    page = as_("official").get("/statistics?caliber=C4&year=2020").text
+    assert BREAK not in page
+    assert "licences inside" not in page
+
+
 def test_years_of_one_taxonomy_have_no_flag(as_: As, register: Register) -> None:
     for year in (2021, 2022, 2024):
         assignment(register, year)
