@@ -1,6 +1,6 @@
 """The console command `market`.
 
-serve · worker · migrate · demo · import · export · reindex · verify · seal · doctor · settings · user …
+serve · worker · migrate · demo · import · export · reindex · payments · verify · seal · doctor · settings · user …
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from rich.progress import Progress
 from rich.table import Table
 
-from web import cli_import, cli_matching, cli_seal, cli_user, cli_verify
+from web import cli_import, cli_matching, cli_payments, cli_seal, cli_user, cli_verify
 from web.cli_support import complaints, console, parts, refusals
 from web.cli_support import settings as read_settings
 from web.i18n import choose
@@ -30,6 +30,7 @@ cli_import.register(app)
 cli_verify.register(app)
 cli_seal.register(app)
 cli_matching.register(app)
+cli_payments.register(app)
 
 
 @app.command()

@@ -37,22 +37,33 @@ def is_ours(gateway: StripeGateway, event: Event) -> bool:
 
 
 def handler(db: Database, clock: Clock, gateways: Gateways, addresses: Addresses) -> Handler:
-    """The handler of `inbox.stripe`. What Stripe cannot answer now is tried again."""
+    """The handler of `inbox.stripe`."""
 
-    def handle(item: Claimed) -> None:
-        name = str(item.payload["external_id"])
-        with db.read() as session:
-            body = inbox.body_of(session, SOURCE, name)
-            payment_id = _known(session, body["payment_id"], body["reference"])
-        gateway = gateways.named(SOURCE)
-        if payment_id is None and body["reference"] and isinstance(gateway, StripeGateway):
-            payment_id = _asked(db, gateway, str(body["reference"]))
-        if payment_id is not None:
-            collecting.pursue(db, clock, gateways, addresses, payment_id)
-        with db.write() as session:
-            inbox.mark_handled(session, SOURCE, name, clock.now())
+    def work(item: Claimed) -> None:
+        handle(db, clock, gateways, addresses, str(item.payload["external_id"]))
 
-    return handle
+    return work
+
+
+def handle(
+    db: Database, clock: Clock, gateways: Gateways, addresses: Addresses, external_id: str
+) -> int | None:
+    """Pursue the payment that a kept message is about; returns its id, None where it is about nothing here.
+
+    Call it with no transaction open. Raises NotFound; GatewayUnavailable while Stripe cannot answer, and what
+    `collecting.pursue` raises: the message then counts as not handled.
+    """
+    with db.read() as session:
+        body = inbox.body_of(session, SOURCE, external_id)
+        payment_id = _known(session, body["payment_id"], body["reference"])
+    gateway = gateways.named(SOURCE)
+    if payment_id is None and body["reference"] and isinstance(gateway, StripeGateway):
+        payment_id = _asked(db, gateway, str(body["reference"]))
+    if payment_id is not None:
+        collecting.pursue(db, clock, gateways, addresses, payment_id)
+    with db.write() as session:
+        inbox.mark_handled(session, SOURCE, external_id, clock.now())
+    return payment_id
 
 
 def _known(session: Session, payment_id: int | None, reference: str | None) -> int | None:

@@ -9,6 +9,7 @@ import socket
 import traceback
 import typing
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import stripe
@@ -27,7 +28,7 @@ from market.payments.gateway import (
     Seen,
     Status,
 )
-from market.payments.stripe_gateway import NotGenuine, StripeGateway, read_event
+from market.payments.stripe_gateway import API_VERSION, NotGenuine, StripeGateway, read_event
 from market.payments.stripe_reading import from_stripe, to_stripe
 from tests import stripe_server
 from tests.stripe_server import SECRET, StripeServer
@@ -476,6 +477,12 @@ class TestSecrets:
 
 def event_of(server: StripeServer, kind: str) -> stripe_server.Json:
     return next(event for event in server.events if event["type"] == kind)
+
+
+def test_the_page_for_operators_names_what_is_handled() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "payments-stripe.md").read_text(encoding="utf-8")
+    assert {event for event in reading.HANDLED if f"`{event}`" not in page} == set()
+    assert f"`{API_VERSION}`" in page
 
 
 class TestEvents:

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import typer
+from click.testing import Result
 from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from market import inbox
 from market.clock import FixedClock
@@ -22,11 +25,13 @@ from market.payments import service, stripe_inbox
 from market.payments.gateway import Method
 from market.payments.models import Deposit, DepositState, Payment, PaymentDispute
 from market.payments.stripe_gateway import StripeGateway
+from market.permissions import Actor, Role
 from market.work import WorkItem, run_one
 from tests import stripe_server
+from tests.market.parties import Parties
 from tests.paying import bidder
 from tests.stripe_server import KEY, SECRET, StripeServer
-from web import payment_work, wiring
+from web import cli_payments, cli_support, payment_work, wiring
 from web.app import create_app
 from web.mail import MemoryMailer
 from web.routes.webhooks import MOST_BYTES
@@ -338,3 +343,78 @@ class TestWhatFollows:
         assert page in everything
         for secret in ("personal.example", "Personal Name", "4242", "stolen_card", KEY, SECRET):
             assert secret not in everything
+
+
+@pytest.fixture
+def lost(parts: wiring.Parts, server: StripeServer) -> tuple[int, str]:
+    """A deposit that was paid, and not one of Stripe's messages came."""
+    deposit_id, page = begun(parts, Method.ALIPAY)
+    server.pay(page)
+    server.events.clear()
+    assert state_of(parts, deposit_id) == DepositState.DUE
+    return deposit_id, page
+
+
+class TestAskingAgain:
+    @pytest.fixture
+    def run(self, parts: wiring.Parts, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+        monkeypatch.setattr(cli_payments, "parts", lambda: parts)
+        monkeypatch.setattr(cli_support.console, "width", 200)
+        app = typer.Typer()
+        cli_payments.register(app)
+        return lambda *words: CliRunner().invoke(app, list(words))
+
+    def test_the_command_makes_good_what_was_lost(
+        self, parts: wiring.Parts, server: StripeServer, run: Callable[..., Result], lost: tuple[int, str]
+    ) -> None:
+        server.fail_next("error")
+        failed = run()
+        assert failed.exit_code == 1
+        assert "does not answer" in failed.output
+        assert run().exit_code == 0
+        assert state_of(parts, lost[0]) == DepositState.HELD
+        calls = list(server.calls)
+        assert run("--payment", "1").exit_code == 0
+        assert server.calls == calls
+
+    def test_the_command_handles_a_message(
+        self, client: TestClient, parts: wiring.Parts, server: StripeServer, run: Callable[..., Result]
+    ) -> None:
+        deposit_id, page = begun(parts)
+        server.pay(page)
+        server.send(lambda *signed: post(client, *signed))
+        assert run("--message", kept(parts)[0].external_id).exit_code == 0
+        assert state_of(parts, deposit_id) == DepositState.HELD
+        assert kept(parts)[0].handled_at is not None
+        assert run("--message", "evt_nobody").exit_code == 1
+
+    def test_the_page_asks_about_all_and_handles_one(
+        self,
+        client: TestClient,
+        parts: wiring.Parts,
+        server: StripeServer,
+        lost: tuple[int, str],
+        sign_in: Callable[[TestClient, Actor], TestClient],
+    ) -> None:
+        with parts.db.write() as session:
+            parties = Parties(session, parts.clock.now())
+            people = {
+                role: parties.actor(parties.person((parties.organisation(), role)))
+                for role in (Role.STAFF, Role.BIDDER)
+            }
+        assert post(client, *server.signed(event())) == 200
+        sign_in(client, people[Role.BIDDER])
+        for path in ("/admin/messages/ask", "/admin/messages/stripe/evt_1/again"):
+            assert client.post(path).status_code == 403
+        assert client.get("/admin/messages").status_code == 403
+        sign_in(client, people[Role.STAFF])
+        page = client.get("/admin/messages").text
+        assert "evt_1" in page
+        assert "1 payment is not over yet." in page
+        assert client.post("/admin/messages/ask").status_code == 200
+        work_off(parts)
+        assert state_of(parts, lost[0]) == DepositState.HELD
+        assert "evt_1" not in client.get("/admin/messages?state=waiting").text
+        assert client.post("/admin/messages/stripe/evt_1/again").status_code == 200
+        assert client.post("/admin/messages/stripe/evt_2/again").status_code == 404
+        assert work_off(parts) == 1

@@ -118,6 +118,7 @@ _TABS: tuple[tuple[str, str, Action], ...] = (
     ("/admin/relations", "admin.relations", Action.LOT_ADMIT),
     ("/bank/reconciliation", "admin.bank", Action.MONEY_MANAGE),
     ("/admin/work", "admin.work", Action.WORK_MANAGE),
+    ("/admin/messages", "admin.messages", Action.WORK_MANAGE),
     ("/admin/alarms", "admin.alarms", Action.WORK_MANAGE),
     ("/admin/audit", "admin.audit", Action.AUDIT_READ),
 )
