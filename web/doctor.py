@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 import migrations
 from market.errors import MarketError
+from market.payments import reconciliation
 from matching.meilisearch.checkup import checkup
 from matching.meilisearch.index import MeilisearchIndex
 from matching.spared_index import SparedIndex
@@ -43,6 +44,7 @@ def examine(parts: Parts, language: str = "en") -> list[Check]:
             _ask(f"payments: {one.name}", type(one).__name__, not one.simulated, lambda: "ready")
             for one in parts.gateways.each
         ),
+        _ask("ledger", "double entry", True, lambda: _ledger(parts)),
     ]
 
 
@@ -85,6 +87,15 @@ def _schema(parts: Parts) -> str:
     if at != wanted:
         raise RuntimeError(f"at {at}, this version needs {wanted}: run `market migrate`")
     return f"at {at}"
+
+
+def _ledger(parts: Parts) -> str:
+    with parts.db.read() as session:
+        troubles = reconciliation.health(session)
+    if troubles:
+        told = "; ".join(f"{one.code} {one.about} {one.fen}" for one in troubles[:10])
+        raise RuntimeError(f"does not add up: {told}")
+    return "sums to zero, every held deposit is there to the fen"
 
 
 def _certificates() -> str:

@@ -466,3 +466,58 @@ def test_a_line_keeps_its_day(market: Bank) -> None:
     (line,) = market.imported(StatementLine(1, dt.date(2026, 2, 28), 5, serial="day"))
     with market.db.read() as session:
         assert queries.line(session, line).booked_on == dt.date(2026, 2, 28)
+
+
+def test_two_who_import_at_once_import_it_once(market: Bank) -> None:
+    now, lines = market.clock.now(), [market.line(amount) for amount in (5, -3, 9)]
+    with market.db.write() as session:
+        files = [
+            bank.upload_statement(session, market.first, now, market.account_id, "a.csv", "0" * 64)
+            for _ in range(3)
+        ]
+    done: list[tuple[int, int]] = []
+    ready = threading.Barrier(3)
+
+    def run(statement_id: int) -> None:
+        ready.wait()
+        with market.db.write() as session:
+            brought = bank.import_statement(session, market.first, now, statement_id, lines)
+        done.append((brought.new, brought.known))
+
+    threads = [threading.Thread(target=run, args=(one,)) for one in files]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == [(0, 3), (0, 3), (3, 0)]
+    assert balances(market)[f"cash:bank:{market.account_id}"] == -11
+
+
+def test_a_refund_is_ordered_once_and_never_beyond_what_came(market: Bank) -> None:
+    actor, organisation = market.bidder()
+    _, reference = market.deposit(actor, organisation, 7, 5_000)
+    (line,) = market.imported(market.line(5_000, reference))
+    market.explain(line, MatchKind.PAYMENT, market.transfer_id(reference))
+    outcomes: list[str] = []
+    ready = threading.Barrier(4)
+
+    def refund(key: str) -> None:
+        ready.wait()
+        try:
+            market.gateway.refund(key, reference, 3_000)
+            outcomes.append("ordered")
+        except GatewayRefused as error:
+            outcomes.append(error.params["reason"])
+
+    threads = [threading.Thread(target=refund, args=(key,)) for key in ("a", "a", "b", "b")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["beyond_what_is_left", "beyond_what_is_left", "ordered", "ordered"]
+    assert market.gateway.look(reference).refunding_fen == 3_000
+    with pytest.raises(GatewayRefused):
+        market.gateway.refund("c", reference, 2_001)
+    with pytest.raises(GatewayRefused):
+        market.gateway.refund("c", reference, 0)
+    assert market.gateway.refund("c", reference, 2_000).refunding_fen == 5_000

@@ -271,7 +271,7 @@ def import_statement(page: PageDep, form: FormDep, statement_id: RowId) -> Respo
     if refusal is None and form.has("look"):
         return _statement_page(page, statement_id, form, problems)
     if refusal is None and problems:
-        told = FieldProblem("file", "bank_bad_lines", i18n.term("invalid.bank_bad_lines", page.language))
+        told = FieldProblem("", "bank_bad_lines", i18n.term("invalid.bank_bad_lines", page.language))
         response = _statement_page(page, statement_id, form.with_problems([told]), problems)
         response.status_code = 422
         return response
@@ -291,7 +291,7 @@ def import_statement(page: PageDep, form: FormDep, statement_id: RowId) -> Respo
         rest = [one for one in form.problems if not one.field.startswith("lines.")]
         if told:
             sentence = i18n.term("invalid.bank_bad_lines", page.language)
-            rest.append(FieldProblem("file", "bank_bad_lines", sentence))
+            rest.append(FieldProblem("", "bank_bad_lines", sentence))
         return _statement_page(page, statement_id, form.with_problems(rest), told or None)
 
     return page.submit(form, action, again, flash="saved")

@@ -172,7 +172,7 @@ def export(session: Session, actor: Actor, now: dt.datetime, *, currency: str = 
         )
     )
     if not rows:
-        raise InvalidInput([("list", "bank_nothing_approved", {})])
+        raise InvalidInput([("", "bank_nothing_approved", {})])
     batch = PayOutBatch(
         count=len(rows),
         amount_fen=sum(one.amount_fen for one in rows),
