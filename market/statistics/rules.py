@@ -298,6 +298,6 @@ def withheld(counts: Mapping[Key, int], order: Sequence[Key] | None = None) -> f
     keys = [key for key in (order or list(counts)) if counts.get(key, 0) > 0]
     small = [key for key in keys if counts[key] < SMALL_CELL]
     if len(small) == 1 and len(keys) > 1:
-        rest = sorted((key for key in keys if key not in small), key=lambda key: counts[key])
+        rest = sorted((key for key in keys if key not in small), key=lambda key: (counts[key], str(key)))
         small.append(rest[0])
     return frozenset(small)
