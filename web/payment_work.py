@@ -47,3 +47,4 @@ class Sweeper:
     def __call__(self) -> None:
         with self._parts.db.write() as session:
             collecting.sweep(session, self._parts.clock.now())
+            collecting.escalate_late(session, self._parts.clock.now())

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from market import alarms, audit, work
 from market.clock import Clock
 from market.db import Database, Session, for_update, t
+from market.parties.mail import mail_people, members_of
 from market.payments import booking, rules
 from market.payments.gateway import (
     AUTHORISED_FIRST,
@@ -317,12 +318,14 @@ def _finish_operations(
             row.state, row.error, row.finished_at = OperationState.REFUSED.value, "superseded", now
 
 
-def _ring_once(session: Session, code: str, payment_id: int, about: str, now: dt.datetime) -> None:
+def _ring_once(session: Session, code: str, subject_id: int, about: str, now: dt.datetime) -> bool:
     c = t(alarms.AlarmRecord).c
-    detail: dict[str, Any] = {"payment_id": payment_id, "about": about}
+    detail: dict[str, Any] = {"id": subject_id, "about": about}
     known = session.scalars(sa.select(c.detail).where(c.code == code, c.process == booking.ALARMS))
-    if detail not in list(known):
-        alarms.record(session, booking.ALARMS, code, detail, now)
+    if detail in list(known):
+        return False
+    alarms.record(session, booking.ALARMS, code, detail, now)
+    return True
 
 
 def _move_deposit(session: Session, payment: Payment, seen: Seen | None, now: dt.datetime) -> None:
@@ -341,6 +344,9 @@ def _move_deposit(session: Session, payment: Payment, seen: Seen | None, now: dt
     )
     stands = [one for one in others if _stands(one, deposit)]
     state = DepositState(deposit.state)
+    paid = seen is not None and seen.status is Status.PAID
+    # What a payer's bank has in its hands cannot be given back as well.
+    disputed = seen is not None and any(one.withdrawn for one in seen.disputes)
     covered = seen is not None and rules.is_covered(seen, deposit.amount_fen) and payment.keep_fen is None
     if covered and state in (DepositState.DUE, DepositState.FAILED):
         move(session, deposit, Movement.HOLD, now)
@@ -360,12 +366,14 @@ def _move_deposit(session: Session, payment: Payment, seen: Seen | None, now: dt
     elif state is DepositState.HELD and not covered and not stands and not _kept(payment, seen):
         move(session, deposit, Movement.LAPSE, now)
         alarms.record(session, booking.ALARMS, "deposit_lapsed", {"deposit_id": deposit.id}, now)
-        call_off(session, payment, now)
-    elif seen is not None and seen.status is Status.PAID and not covered and payment.keep_fen is None:
+        if not payment.settled and not disputed:
+            call_off(session, payment, now)
+    elif paid and not covered and not disputed and payment.keep_fen is None:
         # A part was given back at the gateway itself before anybody knew of the whole.
         call_off(session, payment, now)
     if payment.follows_id and seen is not None and seen.decline and payment.keep_fen is None:
         alarms.record(session, booking.ALARMS, "deposit_not_renewed", {"deposit_id": deposit.id}, now)
+        _tell(session, deposit, "expiring", now, f"{deposit.id}:{payment.id}")
         call_off(session, payment, now)
     elif state is DepositState.DUE and payment.settled and all(one.settled for one in others):
         move(session, deposit, Movement.FAIL, now)
@@ -411,6 +419,37 @@ def move(
         session, actor, f"deposit.{after.value}", deposit.id or 0, now,
         before={"state": before.value}, after={"state": after.value}, reason=reason or None,
     )  # fmt: skip
+    if after in TOLD or movement is Movement.LAPSE:
+        _tell(session, deposit, after.value, now, f"{deposit.id}:{now.isoformat()}")
+
+
+TOLD = (
+    DepositState.HELD,
+    DepositState.RELEASING,
+    DepositState.RELEASED,
+    DepositState.APPLIED,
+    DepositState.FORFEITED,
+)
+"""States that a bidder is told of by mail; of a failure only where the deposit was held before."""
+
+
+def _tell(session: Session, deposit: Deposit, state: str, now: dt.datetime, key: str) -> None:
+    params = {"lot_id": deposit.lot_id, "amount_fen": deposit.amount_fen, "state": state}
+    people = {deposit.person_id, *members_of(session, deposit.organisation_id)}
+    mail_people(session, people, "deposit", params, key=f"{key}:{state}", now=now)
+
+
+def escalate_late(session: Session, now: dt.datetime, limit: int = 200) -> int:
+    """Ring, once each, for deposits that were promised back by a time that is over; staff see which on the page
+    of reconciliation. Returns how many are new."""
+    d = t(Deposit).c
+    rows = session.scalars(
+        sa.select(d.id)
+        .where(d.state == DepositState.RELEASING.value, d.release_by < now)
+        .order_by(d.id)
+        .limit(limit)
+    ).all()
+    return sum(_ring_once(session, "refund_late", deposit_id, "deposit", now) for deposit_id in rows)
 
 
 def call_off(session: Session, payment: Payment, now: dt.datetime) -> None:

@@ -28,6 +28,7 @@ from market.payments.models import (
 from market.payments.rules import Movement, RestTo, Told
 from market.payments.simulated import LIFE, PayerAct, SimulatedGateway
 from market.permissions import Actor, Membership, Role, Via
+from market.work import WorkItem
 from tests.paying import addresses, begin, bidder, put_down, work_off
 
 STAFF = Actor(None, "工作人员", Via.SESSION, (Membership(998, "市场", Role.STAFF, True),))
@@ -488,3 +489,34 @@ def test_every_operation_is_on_record_with_its_key(database: Database, clock: Fi
         (f"payment-{payment}-start-1", OperationKind.START, OperationState.DONE),
         (f"payment-{payment}-cancel-1", OperationKind.CANCEL, OperationState.DONE),
     ]
+
+
+def test_a_late_refund_rings_once(database: Database, clock: FixedClock) -> None:
+    gateway = SimulatedGateway(database, clock)
+    with database.write() as session:
+        actor, organisation = bidder(session, clock.now())
+    deposit = put_down(database, clock, actor, 9, organisation, 500, gateway=gateway)
+    with database.write() as session:
+        service.release_deposit(session, STAFF, clock.now(), deposit, refund_hours=24)
+        assert collecting.escalate_late(session, clock.now()) == 0
+    clock.advance(hours=24, seconds=1)
+    for expected in (1, 0):
+        with database.write() as session:
+            assert collecting.escalate_late(session, clock.now()) == expected
+    work_off(database, clock, Gateways((gateway,)))
+    assert state_of(database, deposit) == "released"
+
+
+def test_bidders_are_told_what_becomes_of_their_deposit(database: Database, clock: FixedClock) -> None:
+    gateway = SimulatedGateway(database, clock)
+    with database.write() as session:
+        actor, organisation = bidder(session, clock.now())
+    deposit = put_down(database, clock, actor, 9, organisation, 500, gateway=gateway)
+    with database.write() as session:
+        service.release_deposit(session, STAFF, clock.now(), deposit)
+    work_off(database, clock, Gateways((gateway,)))
+    with database.read() as session:
+        w = t(WorkItem).c
+        mails = session.scalars(sa.select(w.payload).where(w.kind == "mail.send").order_by(w.id)).all()
+    assert [mail["params"]["state"] for mail in mails] == ["held", "releasing", "released"]
+    assert {mail["params"]["amount_fen"] for mail in mails} == {500}
