@@ -26,6 +26,7 @@ from auctions.rules.formats import RULES
 from market.clock import SHANGHAI
 from market.db import Session
 from market.errors import NotFound, Unavailable
+from market.settlements import queries as settlements
 from web import i18n
 from web.render import capital_numerals, local, money, url
 from web.settings import Settings
@@ -53,6 +54,8 @@ class Facts:
     seller: Party
     winner: Party
     organiser: Party | None
+    facts_hash: str = ""
+    """What electronic signatures are bound to; nothing while the settlement has not begun."""
 
 
 def read(session: Session, lot: LotDetail) -> Facts:
@@ -67,6 +70,7 @@ def read(session: Session, lot: LotDetail) -> Facts:
         lookups.party(session, lot.card.seller_organisation_id),
         lookups.party(session, lot.winner_organisation_id),
         None if organiser is None else lookups.party(session, organiser),
+        settlements.facts_hash(session, lot.card.id, lot.winner_organisation_id),
     )
 
 
@@ -162,6 +166,7 @@ def document(facts: Facts, settings: Settings, key_id: str, language: str) -> di
                 (say("head_hash"), lot.head_hash),
                 (say("terms_hash"), lot.terms_hash),
                 (say("key_id"), key_id),
+                *([(say("facts_hash"), facts.facts_hash)] if facts.facts_hash else []),
             ],
             "site": urlsplit(settings.base_url).netloc,
         },

@@ -302,6 +302,15 @@ def _receipts(session: Session, settlement_id: int) -> tuple[DirectPaymentLine, 
     return tuple(DirectPaymentLine(**{**row, "state": ReceiptState(row["state"])}) for row in rows)
 
 
+def facts_hash(session: Session, lot_id: int, buyer_organisation_id: int) -> str:
+    """The hash of what a lot's confirmation of sale says to a buyer; empty without a settlement. One statement."""
+    s = t(Settlement).c
+    found = session.scalar(
+        sa.select(s.facts_hash).where(s.lot_id == lot_id, s.buyer_organisation_id == buyer_organisation_id)
+    )
+    return found or ""
+
+
 def counts(session: Session, actor: Actor, today: dt.date) -> dict[Show, int]:
     """How many settlements of each sort an actor may know of. One statement."""
     sums = {show: sa.func.sum(sa.case((sa.and_(*_shown(show, today)), 1), else_=0)) for show in Show}

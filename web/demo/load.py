@@ -13,7 +13,18 @@ from market.clock import FixedClock, local_date
 from market.errors import MarketError
 from market.work import run_one
 from web import wiring
-from web.demo import auctions, conspicuous, contracts, enquiries, listings, pairs, people, pricing, renew
+from web.demo import (
+    auctions,
+    conspicuous,
+    contracts,
+    enquiries,
+    listings,
+    pairs,
+    people,
+    pricing,
+    renew,
+    settlements,
+)
 from web.demo.content.generate import generate
 from web.demo.content.statistics import SNAPSHOTS
 from web.mail import MemoryMailer
@@ -76,6 +87,9 @@ def _load(parts: Parts, now: dt.datetime, tell: Tell) -> str:
     housekeeping(past)
     suggested = pairs.enter_pairs(past, cast, now)
     work = handlers(past)
+    while run_one(parts.db, work, clock.now):
+        pass
+    settlements.settle(past, clock, cast, now)
     while run_one(parts.db, work, clock.now):
         pass
     return (
