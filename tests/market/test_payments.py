@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -520,3 +522,24 @@ def test_bidders_are_told_what_becomes_of_their_deposit(database: Database, cloc
         mails = session.scalars(sa.select(w.payload).where(w.kind == "mail.send").order_by(w.id)).all()
     assert [mail["params"]["state"] for mail in mails] == ["held", "releasing", "released"]
     assert {mail["params"]["amount_fen"] for mail in mails} == {500}
+
+
+def test_four_workers_pursue_one_payment(database: Database, clock: FixedClock) -> None:
+    gateway = SimulatedGateway(database, clock)
+    with database.write() as session:
+        actor, organisation = bidder(session, clock.now())
+    deposit = put_down(database, clock, actor, 9, organisation, 500, gateway=gateway, method=Method.ALIPAY)
+    payment = payments_of(database, deposit)[0].id
+    with database.write() as session:
+        service.release_deposit(session, STAFF, clock.now(), deposit)
+    start = threading.Barrier(4)
+
+    def pursue(_: int) -> None:
+        start.wait()
+        collecting.pursue(database, clock, Gateways((gateway,)), addresses, payment)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(pursue, range(4)))
+    assert state_of(database, deposit) == "released"
+    assert all_balances(database) == {}
+    assert [one.reference for one in gateway.look(f"sim-{payment}").refunds] == [f"sim-{payment}-r1"]
