@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import functools
 import threading
 
 import pytest
@@ -60,8 +62,15 @@ def test_asking_twice_is_one_transfer(market: Bank) -> None:
         market.gateway.refund("r", first.reference, 1)
     with pytest.raises(GatewayRefused):
         market.gateway.authorise_again("a", ASK, first.reference)
+    with pytest.raises(GatewayRefused):
+        market.gateway.start("k", dataclasses.replace(ASK, amount_fen=1))
+    for unknown in ("", "sim-unknown"):
+        for verb in (market.gateway.look, functools.partial(market.gateway.cancel, "x")):
+            with pytest.raises(GatewayRefused):
+                verb(unknown)
     for _ in range(2):
         assert market.gateway.cancel("x", first.reference).status is Status.CANCELLED
+    assert market.gateway.start("k", ASK).status is Status.CANCELLED
 
 
 def test_a_transfer_is_held_when_two_people_say_that_it_came(market: Bank) -> None:

@@ -95,6 +95,8 @@ class StatementPage:
     others: list[tuple[int, str]]
     """Further organisations of the reader's, with statements of their own."""
     account_href: str
+    pay_href: str
+    """Where staff put a lot's money for its seller on the list of pay-outs."""
 
 
 def _day(text: str) -> dt.date | None:
@@ -159,6 +161,9 @@ def _show(page: Page, found: Statement, address: str, account_href: str = "") ->
         shown,
         list(dict.fromkeys(others)) if found.organisation_name else [],
         account_href,
+        url("/bank/orders/new", lot=found.lot_id)
+        if found.lot_id is not None and not found.organisation_name and page.actor.can(Action.MONEY_MANAGE)
+        else "",
     )
     return page.render("payments/statement.html", context)
 
