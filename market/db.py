@@ -23,7 +23,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.engine.interfaces import Dialect, ExceptionContext
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import SQLModel
@@ -104,6 +104,7 @@ class Database:
             self.engine: Engine = sa.create_engine(
                 self.url,
                 echo=echo,
+                hide_parameters=True,
                 json_serializer=json_text,
                 poolclass=sa.QueuePool,
                 pool_size=pool_size,
@@ -116,6 +117,7 @@ class Database:
             self.engine = sa.create_engine(
                 self.url,
                 echo=echo,
+                hide_parameters=True,
                 json_serializer=json_text,
                 pool_size=pool_size,
                 max_overflow=20,
@@ -126,6 +128,7 @@ class Database:
                     " -c idle_in_transaction_session_timeout=20000"
                 },
             )
+            sa.event.listen(self.engine, "handle_error", _tell_no_values)
         self._writing = self.engine.execution_options(market_write=True)
 
     @contextmanager
@@ -157,6 +160,14 @@ class Database:
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def _tell_no_values(context: ExceptionContext) -> None:
+    # After its first line PostgreSQL quotes whole rows (DETAIL): names, addresses. Errors end up in logs and
+    # in the rows of work that failed.
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args and isinstance(error.args[0], str):
+            error.args = (error.args[0].partition("\n")[0], *error.args[1:])
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

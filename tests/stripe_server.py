@@ -294,6 +294,8 @@ class StripeServer:
         """What a saved card says when it is asked without its owner: a decline code; absent, it pays."""
         self.deliver_to: str | None = None
         """Where events go at once; else they wait in `events`."""
+        self.payer = {"email": "payer@personal.example", "name": "Personal Name"}
+        """What Stripe knows of whoever paid last."""
         self.objects: dict[str, Json] = {}
         self.owners: dict[str, str] = {}
         self.events: list[Json] = []
@@ -389,7 +391,7 @@ class StripeServer:
         parts = urlsplit(request.path)
         raw = request.rfile.read(int(request.headers.get("content-length") or 0)).decode()
         if parts.path.startswith("/pay/"):
-            self._page(request, parts.path)
+            self._page(request, parts.path, raw)
             return
         where = f"{request.command} {parts.path}"
         with self._lock:
@@ -913,7 +915,7 @@ class StripeServer:
         paid = intent["status"] == "succeeded"
         session |= {"status": "complete", "payment_status": "paid" if paid else "unpaid", "url": None}
         # Somebody's address stands in what Stripe knows, and must stand nowhere here.
-        session["customer_details"] = {"email": "payer@personal.example", "name": "Personal Name"}
+        session["customer_details"] = dict(self.payer)
         self._event("checkout.session.completed", session)
 
     def pay(self, reference: str) -> str:
@@ -1043,42 +1045,70 @@ class StripeServer:
 
     # -- the hosted page
 
-    ACTS: dict[str, tuple[str, Callable[[StripeServer, str], Any]]] = {
-        "pay": ("Pay", lambda server, reference: server.pay(reference)),
-        "insufficient": ("Pay: insufficient funds", lambda server, reference: server.decline(reference, "insufficient_funds")),
-        "expired": ("Pay: expired card", lambda server, reference: server.decline(reference, "expired_card", "expired_card")),
-        "unauthenticated": (
-            "Pay: fail authentication",
-            lambda server, reference: server.decline(reference, None, "payment_intent_authentication_failure"),
-        ),
-    }  # fmt: skip
-
-    def _page(self, request: BaseHTTPRequestHandler, path: str) -> None:
-        _, _, reference, *act = path.split("/")
+    def _page(self, request: BaseHTTPRequestHandler, path: str, raw: str) -> None:
+        """A page with a card's form, as a payer meets it; the bank may ask who it is."""
+        reference = path.split("/")[2]
         session = self.objects.get(reference)
         if session is None:
             self._send(request, 404, b"no such page", {"Content-Type": "text/plain"})
             return
-        if request.command == "POST" and act:
+        if request.command == "POST":
             with self._lock:
                 if session["status"] == "open":
-                    self.ACTS[act[0]][1](self, reference)
+                    self._typed(reference, dict(parse_qsl(raw)))
             where = session["success_url"] if session["status"] == "complete" else f"/pay/{reference}"
             self._send(request, 303, b"", {"Location": where})
             return
-        intent = self.objects.get(session["payment_intent"] or "")
-        error = (intent or {}).get("last_payment_error")
-        told = f"<p role=alert>{html.escape(error['message'])}</p>" if error else ""
-        buttons = "".join(
-            f'<form method="post" action="/pay/{reference}/{name}"><button>{label}</button></form>'
-            for name, (label, _) in self.ACTS.items()
-        )
-        amount = f"{session['amount_total']} {session['currency'].upper()}"
-        page = (
-            f'<!doctype html><html lang="{session["locale"]}"><title>Stand-in for a pay page</title>'
-            f'<h1>{amount}</h1>{told}{buttons}<a href="{html.escape(session["cancel_url"] or "")}">Back</a>'
+        intent = self.objects.get(session["payment_intent"] or "", {})
+        error = intent.get("last_payment_error")
+        amount = f"{session['amount_total'] / 100:,.2f} {session['currency'].upper()}"
+        page = PAY_PAGE.format(
+            language=session["locale"],
+            amount=amount,
+            told=f"<p role=alert>{html.escape(error['message'])}</p>" if error else "",
+            form=AUTHENTICATION if intent.get("status") == "requires_action" else CARD_FORM,
+            back=html.escape(session["cancel_url"] or ""),
         )
         self._send(request, 200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
+
+    def _typed(self, reference: str, typed: dict[str, str]) -> None:
+        """What follows from what a payer typed: a test card says by its number what its bank does."""
+        if "answer" in typed:
+            self.authenticate(reference, agreed=typed["answer"] == "yes")
+            return
+        self.payer = {"email": typed.get("email", ""), "name": typed.get("name", "")}
+        said = TEST_CARDS.get(typed.get("number", "").replace(" ", ""), "incorrect_number")
+        if said == "agrees":
+            self.pay(reference)
+        elif said == "asks":
+            self.ask_authentication(reference)
+        else:
+            # Stripe says these in the code itself, and all others of a bank's in the decline code.
+            own = said in ("expired_card", "incorrect_number")
+            self.decline(reference, None if own else said, said if own else "card_declined")
+
+
+TEST_CARDS = {
+    "4242424242424242": "agrees",
+    "4000002760003184": "asks",
+    "4000000000000002": "generic_decline",
+    "4000000000009995": "insufficient_funds",
+    "4000000000000069": "expired_card",
+}
+"""Stripe's published test cards that the page knows; any other number is wrong."""
+
+PAY_PAGE = """<!doctype html><html lang="{language}"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>Stand-in for a pay page</title>
+<h1>{amount}</h1>{told}{form}<p><a href="{back}">Back</a></p>"""
+CARD_FORM = """<form method="post">
+<p><label>E-mail <input name="email" type="email"></label></p>
+<p><label>Name <input name="name"></label></p>
+<p><label>Phone <input name="phone" type="tel"></label></p>
+<p><label>Card number <input name="number" inputmode="numeric" required></label></p>
+<p><label>Expires <input name="expires"></label> <label>CVC <input name="cvc"></label></p>
+<p><button>Pay</button></p></form>"""
+AUTHENTICATION = """<form method="post"><p>Your bank asks whether it is you.</p>
+<p><button name="answer" value="yes">It is me</button> <button name="answer" value="no">It is not</button></p></form>"""
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ import pytest
 
 from tests import services
 from tests.conftest import missing
+from tests.e2e import canaries
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -26,6 +27,8 @@ BROWSER_FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ]  # fmt: skip
+LOGS: list[Path] = []
+"""What the servers of this session wrote, for `nothing_leaked`."""
 HOW_BROWSER = "install Chromium (Debian: apt-get install chromium fonts-noto-cjk) or set MARKET_TEST_CHROMIUM"
 
 
@@ -76,10 +79,13 @@ def run_market(variables: dict[str, str], *arguments: str) -> subprocess.Complet
 
 def start(folder: Path, variables: dict[str, str], port: int) -> Served:
     """Serve until told to stop; returns when it answers."""
-    log = (folder / "serve.log").open("wb")
-    process = subprocess.Popen([sys.executable, "-m", "web", "serve"], env=variables, stdout=log, stderr=log)
+    LOGS.append(folder / "serve.log")
+    with LOGS[-1].open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "web", "serve"], env=variables, stdout=log, stderr=log
+        )
     url = f"http://127.0.0.1:{port}"
-    for _ in range(300):
+    for _ in range(900):
         if process.poll() is not None:
             break
         try:
@@ -89,6 +95,7 @@ def start(folder: Path, variables: dict[str, str], port: int) -> Served:
         except OSError:
             time.sleep(0.1)
     process.kill()
+    process.wait()
     raise RuntimeError((folder / "serve.log").read_text(errors="replace")[-4000:])
 
 
@@ -99,6 +106,23 @@ def stop(served: Served) -> None:
     except subprocess.TimeoutExpired:
         served.process.kill()
         served.process.wait()
+
+
+def leaks(logs: list[Path]) -> list[str]:
+    """Card numbers, secrets and payers' data in logs, with the file."""
+    return [
+        f"{log}: {one}"
+        for log in logs
+        if log.exists()
+        for one in canaries.found_in(log.read_text(encoding="utf-8", errors="replace"))
+    ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_leaked() -> Iterator[None]:
+    """When all is over, no server that was started here has written what none may write."""
+    yield
+    assert leaks(LOGS) == []
 
 
 @pytest.fixture(scope="session")

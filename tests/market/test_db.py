@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import threading
+import traceback
 
 import pytest
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from market.db import (
     rows_at_once,
     t,
 )
+from market.parties.models import Person
 from market.taxonomy.models import Industry
 
 
@@ -229,3 +231,26 @@ def test_keys_are_kept_for_rows_to_come_and_a_doubled_one_is_refused(
     assert first + then == sorted(first + then)
     with database.read() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(audit)) == 6
+
+
+def test_errors_quote_no_value(database: Database, now: dt.datetime) -> None:
+    """What fails is told in logs and kept with work that failed: neither may hold what people entered."""
+    secret = "somebody@personal.example"
+    row = {
+        "name": "甲", "email": secret, "password_hash": "-", "language": "en", "active": True, "demo": False,
+        "created_at": now, "updated_at": now, "phone": secret,
+    }  # fmt: skip
+    person = t(Person)
+    with database.write() as session:
+        session.execute(sa.insert(person), row)
+    for statement in (
+        sa.insert(person).values(row),
+        sa.insert(person).values({**row, "email": "x", "name": None}),
+    ):
+        with pytest.raises(IntegrityError) as caught, database.write() as session:
+            session.execute(statement)
+        told = (
+            "".join(traceback.format_exception(caught.value)) + repr(caught.value) + repr(caught.value.orig)
+        )
+        assert "person" in told
+        assert secret not in told
