@@ -20,6 +20,8 @@ from auctions.rules.terms import SoleBidderRule
 from auctions.sales import create_sale
 from market.clock import FixedClock
 from market.permissions import Role
+from market.work import run_one
+from web import payment_work, settlement
 from web.demo.content.lots import DemoBid, DemoLot, DemoSale, Outcome
 from web.demo.deposits import put_down
 from web.demo.people import Cast
@@ -83,6 +85,7 @@ class Replay:
             at, _, act = heapq.heappop(events)
             self.advance(at)
             act()
+            self._follow()
             tell(total - len(events), total)
         self.advance(now)
         for lot in lots:
@@ -97,9 +100,20 @@ class Replay:
                 break
             self.clock.set(max(self.clock.now(), due + DECIDED_AFTER))
             answers = [answer.result(30) for answer in self.parts.timekeeper.tick()]
+            self._follow()
             if not any(answer.accepted for answer in answers):
                 break
         self.clock.set(max(self.clock.now(), to))
+
+    def _follow(self) -> None:
+        """Do at once what follows the end of a lot, before what the deposits rest on lapses."""
+        parts = self.parts
+        work = {
+            settlement.KIND: settlement.handler(parts.db, self.clock),
+            **payment_work.handlers(parts),
+        }
+        while run_one(parts.db, work, self.clock.now):
+            pass
 
     def _script(
         self, lot: DemoLot, sale_id: int, now: dt.datetime, ids: dict[str, int]

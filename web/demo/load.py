@@ -84,12 +84,10 @@ def _load(parts: Parts, now: dt.datetime, tell: Tell) -> str:
     finally:
         past.writer.stop()
     clock.set(now)
+    settlements.settle(past, clock, cast, now)
     housekeeping(past)
     suggested = pairs.enter_pairs(past, cast, now)
     work = handlers(past)
-    while run_one(parts.db, work, clock.now):
-        pass
-    settlements.settle(past, clock, cast, now)
     while run_one(parts.db, work, clock.now):
         pass
     return (

@@ -34,7 +34,7 @@ LATEST = 2
 
 def settle(parts: Parts, clock: FixedClock, cast: Cast, now: dt.datetime) -> None:
     """Settle what was sold, each at its time by the market's clock, which ends where it was. Call it with no
-    transaction open, once the lots' own work is done."""
+    transaction open, once the lots are over."""
     staff = cast.anyone(Role.STAFF)
     with parts.db.read() as session:
         lines, _ = queries.settlements(session, staff, today=local_date(now), limit=100)
