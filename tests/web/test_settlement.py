@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from market.payments.gateway import Gateways
 from market.payments.models import Deposit
 from market.payments.simulated import SimulatedGateway
 from market.permissions import Role
+from market.settlements import queries
 from market.work import Claimed
 from tests import factories
 from tests.paying import put_down, work_off
@@ -120,3 +122,18 @@ def test_a_default_puts_the_result_on_offer_again(database: Database, clock: Fix
         again = session.get(Result, lot.result_id)
         assert again is not None
         assert again.state == "published"
+
+
+def test_deposits_go_back_within_the_hours_that_the_terms_promise(
+    database: Database, clock: FixedClock
+) -> None:
+    lot_id, deposits = end_of_lot(database, clock, LotState.SOLD)
+    with database.write() as session:
+        lot = session.get_one(Lot, lot_id)
+        lot.terms = {**lot.terms, "settlement": {**lot.terms["settlement"], "refund_hours": 7}}
+    settlement.handler(database, clock)(Claimed(1, settlement.KIND, {"lot_id": lot_id, "forfeiting": []}, 1))
+    _, loser = deposits.values()
+    with database.read() as session:
+        assert session.get_one(Deposit, loser).release_by == clock.now() + dt.timedelta(hours=7)
+        [line] = queries.of_lot(session, lot_id)
+        assert (line.state.value, line.price_fen) == ("open", 1_010_000)
