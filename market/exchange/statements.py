@@ -28,7 +28,7 @@ from market.payments.bank.rules import StatementLine
 
 Column = Annotated[str, Field(max_length=200)]
 
-MAX_LINES = 20_000
+MAX_LINES = 5_000
 HEADING_WITHIN = 30
 """How many lines may stand above the heading."""
 

@@ -7,7 +7,7 @@ positive, the money that it has is negative. All balances sum to zero.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +108,51 @@ def post(
     if tuple(stored) != (row["debit_id"], row["credit_id"], amount_fen):
         raise KeyReused(key=key)
     return False
+
+
+@dataclass(frozen=True)
+class Move:
+    """One of many movements with one cause. `key`, `debit`, `credit`, `amount_fen`, `detail` are as in `post`."""
+
+    key: str
+    debit: Account
+    credit: Account
+    amount_fen: int
+    detail: Mapping[str, Any]
+
+
+def post_new(
+    session: Session,
+    cause: str,
+    moves: Sequence[Move],
+    now: dt.datetime,
+    *,
+    currency: str = "CNY",
+    actor: Actor | None = None,
+) -> None:
+    """Post many movements that are new for certain, in few statements.
+
+    Raises KeyReused where one is not, ValueError for an amount that is not positive.
+    """
+    accounts = {one: _account(session, one, currency) for move in moves for one in (move.debit, move.credit)}
+    rows: list[dict[str, Any]] = [
+        {
+            "key": one.key,
+            "cause": cause,
+            "debit_id": accounts[one.debit],
+            "credit_id": accounts[one.credit],
+            "amount_fen": one.amount_fen,
+            "payment_id": None,
+            "actor_id": actor.person_id if actor else None,
+            "at": now,
+            "detail": dict(one.detail),
+        }
+        for one in moves
+    ]
+    if any(one.amount_fen <= 0 for one in moves):
+        raise ValueError("an amount moved is positive")
+    if upsert(session, t(LedgerTransfer), rows, key=["key"]) != len(rows):
+        raise KeyReused(key=rows[0]["key"])
 
 
 def _account(session: Session, account: Account, currency: str) -> int:

@@ -284,7 +284,9 @@ class TransferView:
     cancelled_at: dt.datetime | None
 
 
-def _transfers(session: Session, *where: sa.ColumnElement[bool]) -> list[TransferView]:
+def _transfers(
+    session: Session, *where: sa.ColumnElement[bool], limit: int | None = None
+) -> list[TransferView]:
     b, m, line, o = t(BankPayment).c, t(BankMatch).c, t(BankLine).c, t(Organisation).c
     arrived = (
         sa.select(m.bank_payment_id, sa.func.sum(line.amount_fen).label("fen"))
@@ -304,7 +306,8 @@ def _transfers(session: Session, *where: sa.ColumnElement[bool]) -> list[Transfe
             .outerjoin(arrived, arrived.c.bank_payment_id == b.id)
         )
         .where(*where)
-        .order_by(b.id)
+        .order_by(b.id.desc())
+        .limit(limit)
     )  # fmt: skip
     return [TransferView(*row) for row in rows]
 
@@ -330,20 +333,20 @@ def by_reference(session: Session, text: str) -> tuple[MatchKind, int] | None:
     return None
 
 
-OPEN_AT_MOST = 5_000
-"""How many open transfers a line is compared with, the latest."""
+COMPARED = 5_000
+"""How many transfers, and how many pay-outs, a line is compared with."""
 
 
 def candidates(session: Session, currency: str) -> list[Candidate]:
-    """What lines of a currency could be: transfers that have not come whole, or were called off within half a
-    year, and pay-outs that the bank has."""
+    """What lines of a currency could be: the latest transfers that were asked for, those that came whole or were
+    called off among them, for people pay twice and late; and pay-outs that the bank has or had."""
     b, o, a, org = t(BankPayment).c, t(PayOut).c, t(BankAccount).c, t(Organisation).c
     found = [
         Candidate(
             MatchKind.PAYMENT, one.id, one.reference, max(one.amount_fen - one.came_fen, 0),
             (one.organisation_name,), "", local_date(one.created_at), one.cancelled_at is not None,
         )
-        for one in _transfers(session, b.currency == currency)[-OPEN_AT_MOST:]
+        for one in _transfers(session, b.currency == currency, limit=COMPARED)
     ]  # fmt: skip
     rows = session.execute(
         sa.select(o.id, o.reference, o.amount_fen, o.created_at, o.state, org.name, a.number, a.holder)
@@ -354,7 +357,7 @@ def candidates(session: Session, currency: str) -> list[Candidate]:
         )
         .where(o.currency == currency, o.tries > 0)
         .order_by(o.id.desc())
-        .limit(OPEN_AT_MOST)
+        .limit(COMPARED)
     ).all()
     m = t(BankMatch).c
     many: dict[tuple[int, str], int] = {

@@ -105,8 +105,8 @@ def import_statement(
     ordered = rules.oldest_first(lines)
     marks = dict(zip(rules.fingerprints(ordered), ordered, strict=True))
     new = _new(session, statement.account_id, marks)
-    for mark in new:
-        _add(session, actor, now, statement, account.currency, mark, marks[mark])
+    if new:
+        _add(session, actor, now, statement, account.currency, {mark: marks[mark] for mark in new})
     statement.state, statement.imported_at = StatementState.IMPORTED.value, now
     statement.new_lines, statement.known_lines = len(new), len(lines) - len(new)
     statement.first_on, statement.last_on = ordered[0].booked_on, ordered[-1].booked_on
@@ -159,33 +159,47 @@ def _new(session: Session, account_id: int, marks: Collection[str]) -> list[str]
 
 
 def _add(
-    session: Session, actor: Actor, now: dt.datetime, statement: BankStatement, currency: str, mark: str,
-    line: StatementLine,
-) -> None:  # fmt: skip
-    assert statement.id is not None
-    row = {
-        "account_id": statement.account_id,
-        "statement_id": statement.id,
-        "position": line.position,
-        "fingerprint": mark,
-        "booked_on": line.booked_on,
-        "amount_fen": line.amount_fen,
-        "counterparty": line.counterparty,
-        "counterparty_tail": line.tail,
-        "remark": line.remark,
-        "serial": line.serial,
-        "balance_fen": line.balance_fen,
-        "state": LineState.OPEN.value,
-    }
-    upsert(session, t(BankLine), [row], key=["account_id", "fingerprint"])
+    session: Session,
+    actor: Actor,
+    now: dt.datetime,
+    statement: BankStatement,
+    currency: str,
+    new: Mapping[str, StatementLine],
+) -> None:
+    """Insert lines by their marks and book each; in few statements, for everybody else waits meanwhile."""
+    rows = [
+        {
+            "account_id": statement.account_id,
+            "statement_id": statement.id,
+            "position": line.position,
+            "fingerprint": mark,
+            "booked_on": line.booked_on,
+            "amount_fen": line.amount_fen,
+            "counterparty": line.counterparty,
+            "counterparty_tail": line.tail,
+            "remark": line.remark,
+            "serial": line.serial,
+            "balance_fen": line.balance_fen,
+            "state": LineState.OPEN.value,
+        }
+        for mark, line in new.items()
+    ]
+    upsert(session, t(BankLine), rows, key=["account_id", "fingerprint"])
     c = t(BankLine).c
-    line_id = session.execute(
-        sa.select(c.id).where(c.account_id == statement.account_id, c.fingerprint == mark)
-    ).scalar_one()
-    _move(
-        session, actor, now, f"bank_line:{line_id}:booked", "bank_line.booked",
-        bank_cash(statement.account_id), UNEXPLAINED, line.amount_fen, currency, line_id,
-    )  # fmt: skip
+    own = bank_cash(statement.account_id)
+    moves = [
+        ledger.Move(
+            f"bank_line:{row.id}:booked",
+            own if row.amount_fen > 0 else UNEXPLAINED,
+            UNEXPLAINED if row.amount_fen > 0 else own,
+            abs(row.amount_fen),
+            {"line_id": row.id},
+        )
+        for row in session.execute(
+            sa.select(c.id, c.amount_fen).where(c.statement_id == statement.id).order_by(c.id)
+        )
+    ]
+    ledger.post_new(session, "bank_line.booked", moves, now, currency=currency, actor=actor)
 
 
 def _move(
