@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from auctions import queries, reads, service
-from auctions.models import LotInput, SaleInput, TermsInput
+from auctions.models import LotInput, SaleInput, SettlementInput, TermsInput
 from auctions.room import conduct
 from auctions.rules import commands as c
+from auctions.rules.settlement import has_next_bidder
 from auctions.rules.terms import SoleBidderRule
 from auctions.sales import create_sale
 from market.clock import FixedClock
@@ -177,6 +178,7 @@ class Replay:
                 step_fen=terms.step_fen,
                 max_steps=terms.max_steps,
                 deposit_fen=terms.deposit_fen,
+                settlement=SettlementInput(runner_up=has_next_bidder(terms.format, dict(terms.params))),
                 opens_at=opens,
                 ends_at=ends,
                 hard_end=hard,

@@ -15,6 +15,7 @@ from market.work import run_one
 from web import wiring
 from web.demo import (
     auctions,
+    bank,
     conspicuous,
     contracts,
     enquiries,
@@ -85,6 +86,7 @@ def _load(parts: Parts, now: dt.datetime, tell: Tell) -> str:
         past.writer.stop()
     clock.set(now)
     settlements.settle(past, clock, cast, now)
+    bank.open_bank(past, cast, now)
     housekeeping(past)
     suggested = pairs.enter_pairs(past, cast, now)
     work = handlers(past)
