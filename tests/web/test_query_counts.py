@@ -68,7 +68,7 @@ PAGES: list[tuple[str, Role | None, int]] = [
     ("/statistics/plan", None, 4),
     ("/statistics/plan/rd_expenditure", None, 4),
     ("/sign-in", None, 2),
-    ("/workbench", Role.STAFF, 18),
+    ("/workbench", Role.STAFF, 19),
     ("/workbench", Role.BROKER, 14),
     ("/proposals", Role.BROKER, 6),
     ("/proposals/{proposal}", Role.BROKER, 10),

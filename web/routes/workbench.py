@@ -32,6 +32,8 @@ from market.pricing import trials
 from market.pricing.models import NoticeState
 from market.scrutiny import flag_queries, objections
 from market.scrutiny.models import ObjectionState
+from market.settlements import queries as settlements
+from market.settlements.queries import Show
 from market.work import WorkState
 from matching import duplicates
 from matching.proposals import queries as proposals
@@ -216,6 +218,19 @@ def _staff(page: Page, session: Session) -> list[Section]:
     ]
 
 
+def _settlements(page: Page, session: Session, show: Show) -> Section:
+    """For staff: sold lots with a step that is late; for parties: their own that are not done."""
+    today = local_date(page.now)
+    found, total = settlements.settlements(session, page.actor, show=show, today=today, limit=SHOWN)
+    lines = []
+    for one in found:
+        step = one.next_step
+        note = i18n.label(step.kind, page.language) if step else ""
+        due = f" · {day(step.due_on)}" if step and step.due_on else ""
+        lines.append(Line(one.title, f"/settlements/{one.id}", note + due, None, one.days_late(today) > 0))
+    return Section(f"settlements_{show.value}", lines, total, f"/settlements?show={show.value}")
+
+
 def _duplicates(page: Page, session: Session) -> Section:
     """For staff: results that look alike."""
     pairs, total = duplicates.pairs(session, page.actor, limit=SHOWN)
@@ -311,6 +326,10 @@ def workbench(page: PageDep, session: ReadTx) -> Response:
         sections += _board(page, session)
     if actor.can(Action.ORGANISATION_VERIFY):
         sections += _staff(page, session)
+    if actor.can(Action.LOT_CONDUCT):
+        sections.append(_settlements(page, session, Show.LATE))
+    elif roles & {Role.RESULTS_OFFICER, Role.BIDDER}:
+        sections.append(_settlements(page, session, Show.OPEN))
     if actor.can(Action.RESULT_MERGE):
         sections.append(_duplicates(page, session))
     if actor.can(Action.CONTRACT_REGISTER):
