@@ -8,7 +8,7 @@ import itertools
 from market.clock import Clock
 from market.db import Database, Session
 from market.parties.models import Organisation, Person
-from market.payments import collecting, service
+from market.payments import collecting, service, wishes
 from market.payments.gateway import Gateway, Gateways, Method
 from market.payments.simulated import PayerAct, SimulatedGateway
 from market.permissions import Actor, Membership, Role, Via
@@ -48,7 +48,7 @@ def bidder(session: Session, now: dt.datetime, name: str = "泵业") -> tuple[Ac
 
 def handlers(database: Database, clock: Clock, gateways: Gateways) -> dict[str, Handler]:
     """The work that pursues payments."""
-    return {collecting.KIND: collecting.handler(database, clock, gateways, addresses)}
+    return {wishes.KIND: collecting.handler(database, clock, gateways, addresses)}
 
 
 def work_off(database: Database, clock: Clock, gateways: Gateways) -> None:

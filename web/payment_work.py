@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from market.errors import MarketError
-from market.payments import collecting, stripe_inbox
+from market.payments import collecting, holding, stripe_inbox, wishes
 from market.work import Handler
 from web.settings import Settings
 from web.wiring import Parts
@@ -25,7 +25,7 @@ def addresses(settings: Settings) -> collecting.Addresses:
 def handlers(parts: Parts) -> dict[str, Handler]:
     """Pursues one payment, or the one that a message of Stripe's is about."""
     joined = (parts.db, parts.clock, parts.gateways, addresses(parts.settings))
-    return {collecting.KIND: collecting.handler(*joined), stripe_inbox.KIND: stripe_inbox.handler(*joined)}
+    return {wishes.KIND: collecting.handler(*joined), stripe_inbox.KIND: stripe_inbox.handler(*joined)}
 
 
 def pursue_now(parts: Parts, payment_id: int) -> MarketError | None:
@@ -47,4 +47,4 @@ class Sweeper:
     def __call__(self) -> None:
         with self._parts.db.write() as session:
             collecting.sweep(session, self._parts.clock.now())
-            collecting.escalate_late(session, self._parts.clock.now())
+            holding.escalate_late(session, self._parts.clock.now())

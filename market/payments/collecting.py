@@ -13,14 +13,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
-from market import alarms, audit, work
 from market.clock import Clock
 from market.db import Database, Session, for_update, t
-from market.parties.mail import mail_people, members_of
 from market.payments import booking, rules
 from market.payments.gateway import (
     AUTHORISED_FIRST,
@@ -33,6 +30,7 @@ from market.payments.gateway import (
     Seen,
     Status,
 )
+from market.payments.holding import follow, ring_once
 from market.payments.models import (
     Deposit,
     DepositState,
@@ -42,22 +40,15 @@ from market.payments.models import (
     PaymentOperation,
     Purpose,
 )
-from market.payments.rules import Movement, Told
-from market.permissions import SYSTEM
+from market.payments.rules import Told
+from market.payments.wishes import leave_pursuit, plan
 from market.work import Claimed, Handler
 
-KIND = "payment.pursue"
-"""Work: pursue one payment. Payload: `payment_id`."""
 ROUNDS = 12
 """Calls within one pursuit; a gateway that is still not where it should be is asked again later."""
 
 Addresses = Callable[[int], tuple[str, str]]
 """Payment → where the payer's browser comes back to when paid, and when not."""
-
-
-def leave_pursuit(session: Session, payment_id: int, now: dt.datetime, cause: str) -> None:
-    """Leave the work of pursuing a payment; `cause` makes it once for each cause."""
-    work.enqueue(session, KIND, {"payment_id": payment_id}, key=f"{payment_id}:{cause}", now=now)
 
 
 def handler(db: Database, clock: Clock, gateways: Gateways, addresses: Addresses) -> Handler:
@@ -158,7 +149,7 @@ def _first(session: Session, now: dt.datetime, payment_id: int, addresses: Addre
         planned.state, planned.error, planned.finished_at = OperationState.REFUSED.value, "called_off", now
         payment.status, payment.settled = Status.CANCELLED.value, True
         payment.version += 1
-        _move_deposit(session, payment, None, now)
+        follow(session, payment, None, now)
         return None
     planned.told_at = planned.told_at or now
     return_url, cancel_url = addresses(payment_id)
@@ -200,31 +191,6 @@ def _planned(session: Session, payment_id: int) -> PaymentOperation | None:
     ).one_or_none()
 
 
-def plan(session: Session, payment_id: int, told: Told, now: dt.datetime) -> PaymentOperation:
-    """Write what a gateway shall be told before it is told; a plan that is still open is used again."""
-    c = t(PaymentOperation).c
-    rows = session.scalars(
-        sa.select(PaymentOperation)
-        .where(c.payment_id == payment_id, c.kind == told.kind.value)
-        .order_by(c.id)
-    ).all()
-    for row in rows:
-        if row.state == OperationState.PLANNED and row.amount_fen == told.amount_fen:
-            return row
-        if row.state == OperationState.PLANNED:
-            row.state, row.error, row.finished_at = OperationState.REFUSED.value, "superseded", now
-    row = PaymentOperation(
-        payment_id=payment_id,
-        kind=told.kind.value,
-        key=f"payment-{payment_id}-{told.kind.value}-{len(rows) + 1}",
-        amount_fen=told.amount_fen,
-        created_at=now,
-    )
-    session.add(row)
-    session.flush()
-    return row
-
-
 def _note_refusal(session: Session, now: dt.datetime, call: _Call, reason: str) -> _Call | None:
     payment = _locked(session, call.payment_id)
     operation = session.get(PaymentOperation, call.operation_id)
@@ -237,7 +203,7 @@ def _note_refusal(session: Session, now: dt.datetime, call: _Call, reason: str) 
     if payment.reference is None:
         payment.status, payment.settled = Status.CANCELLED.value, True
         payment.version += 1
-        _move_deposit(session, payment, None, now)
+        follow(session, payment, None, now)
         return None
     return _look(payment)
 
@@ -283,9 +249,9 @@ def record(
     _finish_operations(session, payment.id, seen, now, operation_id, settled=payment.settled)
     for refund in seen.refunds:
         if refund.status is RefundStatus.FAILED:
-            _ring_once(session, "refund_failed", payment.id, refund.reference, now)
+            ring_once(session, "refund_failed", payment.id, refund.reference, now)
     if payment.purpose == Purpose.DEPOSIT:
-        _move_deposit(session, payment, seen, now)
+        follow(session, payment, seen, now)
     session.flush()
 
 
@@ -316,158 +282,6 @@ def _finish_operations(
             row.state, row.finished_at = OperationState.DONE.value, now
         elif settled:
             row.state, row.error, row.finished_at = OperationState.REFUSED.value, "superseded", now
-
-
-def _ring_once(session: Session, code: str, subject_id: int, about: str, now: dt.datetime) -> bool:
-    c = t(alarms.AlarmRecord).c
-    detail: dict[str, Any] = {"id": subject_id, "about": about}
-    known = session.scalars(sa.select(c.detail).where(c.code == code, c.process == booking.ALARMS))
-    if detail in list(known):
-        return False
-    alarms.record(session, booking.ALARMS, code, detail, now)
-    return True
-
-
-def _move_deposit(session: Session, payment: Payment, seen: Seen | None, now: dt.datetime) -> None:
-    """Carry a deposit where its payments have brought it."""
-    deposit: Deposit | None = session.scalars(
-        for_update(
-            sa.select(Deposit).where(t(Deposit).c.id == payment.deposit_id), session
-        ).execution_options(populate_existing=True)
-    ).one_or_none()
-    if deposit is None:
-        return
-    session.flush()
-    c = t(Payment).c
-    others: list[Payment] = list(
-        session.scalars(sa.select(Payment).where(c.deposit_id == deposit.id, c.id != payment.id))
-    )
-    stands = [one for one in others if _stands(one, deposit)]
-    state = DepositState(deposit.state)
-    paid = seen is not None and seen.status is Status.PAID
-    # What a payer's bank has in its hands cannot be given back as well.
-    disputed = seen is not None and any(one.withdrawn for one in seen.disputes)
-    covered = seen is not None and rules.is_covered(seen, deposit.amount_fen) and payment.keep_fen is None
-    if covered and state in (DepositState.DUE, DepositState.FAILED):
-        move(session, deposit, Movement.HOLD, now)
-        for other in others:
-            if not other.settled:
-                call_off(session, other, now)
-    elif covered and state is not DepositState.HELD:
-        # The lot is over: nobody needs it any more.
-        call_off(session, payment, now)
-    elif covered and stands:
-        # The authorisation was renewed, or the payer paid twice: the earlier one goes back.
-        assert payment.id is not None
-        for other in stands:
-            assert other.id is not None
-            first, second = sorted((payment, other), key=lambda one: one.id or 0)
-            call_off(session, first if second.follows_id == first.id else second, now)
-    elif state is DepositState.HELD and not covered and not stands and not _kept(payment, seen):
-        move(session, deposit, Movement.LAPSE, now)
-        alarms.record(session, booking.ALARMS, "deposit_lapsed", {"deposit_id": deposit.id}, now)
-        if not payment.settled and not disputed:
-            call_off(session, payment, now)
-    elif paid and not covered and not disputed and payment.keep_fen is None:
-        # A part was given back at the gateway itself before anybody knew of the whole.
-        call_off(session, payment, now)
-    if payment.follows_id and seen is not None and seen.decline and payment.keep_fen is None:
-        alarms.record(session, booking.ALARMS, "deposit_not_renewed", {"deposit_id": deposit.id}, now)
-        _tell(session, deposit, "expiring", now, f"{deposit.id}:{payment.id}")
-        call_off(session, payment, now)
-    elif state is DepositState.DUE and payment.settled and all(one.settled for one in others):
-        move(session, deposit, Movement.FAIL, now)
-    state = DepositState(deposit.state)
-    called_off = (DepositState.DUE, DepositState.FAILED, DepositState.RELEASED)
-    still_open = any(one.keep_fen is None and not one.settled for one in others)
-    going_back = payment.keep_fen == 0 and payment.promised_fen and not payment.settled
-    if going_back and state in called_off and not still_open:
-        move(session, deposit, Movement.RELEASE, now)
-        state = DepositState.RELEASING
-    if state is DepositState.RELEASING and payment.settled and all(one.settled for one in others):
-        move(session, deposit, Movement.RETURNED, now)
-
-
-def _stands(payment: Payment, deposit: Deposit) -> bool:
-    """Whether another payment of the same deposit covers it, as far as was booked."""
-    have = payment.authorised_fen + payment.captured_fen - payment.promised_fen
-    return have >= deposit.amount_fen and (payment.keep_fen is None or payment.keep_fen >= deposit.amount_fen)
-
-
-def _kept(payment: Payment, seen: Seen | None) -> bool:
-    """Whether a payment that shall be kept still stands for the deposit."""
-    return (
-        seen is not None
-        and payment.keep_fen not in (None, 0)
-        and rules.is_covered(seen, payment.keep_fen or 0)
-    )
-
-
-def move(
-    session: Session,
-    deposit: Deposit,
-    movement: Movement,
-    now: dt.datetime,
-    reason: str = "",
-    actor: Any = SYSTEM,
-) -> None:
-    """Change the state of a deposit, on the record. Raises WrongState."""
-    before = DepositState(deposit.state)
-    after = rules.next_state(before, movement)
-    deposit.state, deposit.updated_at = after.value, now
-    audit.record(
-        session, actor, f"deposit.{after.value}", deposit.id or 0, now,
-        before={"state": before.value}, after={"state": after.value}, reason=reason or None,
-    )  # fmt: skip
-    if after in TOLD or movement is Movement.LAPSE:
-        _tell(session, deposit, after.value, now, f"{deposit.id}:{now.isoformat()}")
-
-
-TOLD = (
-    DepositState.HELD,
-    DepositState.RELEASING,
-    DepositState.RELEASED,
-    DepositState.APPLIED,
-    DepositState.FORFEITED,
-)
-"""States that a bidder is told of by mail; of a failure only where the deposit was held before."""
-
-
-def _tell(session: Session, deposit: Deposit, state: str, now: dt.datetime, key: str) -> None:
-    params = {"lot_id": deposit.lot_id, "amount_fen": deposit.amount_fen, "state": state}
-    people = {deposit.person_id, *members_of(session, deposit.organisation_id)}
-    mail_people(session, people, "deposit", params, key=f"{key}:{state}", now=now)
-
-
-def escalate_late(session: Session, now: dt.datetime, limit: int = 200) -> int:
-    """Ring, once each, for deposits that were promised back by a time that is over; staff see which on the page
-    of reconciliation. Returns how many are new."""
-    d = t(Deposit).c
-    rows = session.scalars(
-        sa.select(d.id)
-        .where(d.state == DepositState.RELEASING.value, d.release_by < now)
-        .order_by(d.id)
-        .limit(limit)
-    ).all()
-    return sum(_ring_once(session, "refund_late", deposit_id, "deposit", now) for deposit_id in rows)
-
-
-def call_off(session: Session, payment: Payment, now: dt.datetime) -> None:
-    """Say that nothing of a payment shall be kept: what came goes back, what has not come is called off."""
-    keep(session, payment, 0, now)
-
-
-def keep(session: Session, payment: Payment, keep_fen: int, now: dt.datetime, actor: Any = None) -> None:
-    """Say how much of a payment shall be kept, and leave the work. It may be lowered later, never raised
-    beyond what came. The promise to give the rest back is booked at once."""
-    if payment.keep_fen == keep_fen:
-        return
-    payment.keep_fen = keep_fen
-    payment.settled = False
-    booking.promise(session, payment, now, actor)
-    assert payment.id is not None
-    session.flush()
-    leave_pursuit(session, payment.id, now, f"keep-{keep_fen}-{payment.version}")
 
 
 def sweep(session: Session, now: dt.datetime, limit: int = 200) -> int:

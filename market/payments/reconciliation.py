@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from market.db import Session, t
 from market.parties.models import Organisation
-from market.payments import collecting, ledger
+from market.payments import ledger, wishes
 from market.payments.bank import queries as bank_queries
 from market.payments.bank.gateway import OfflineGateway
 from market.payments.bank.models import (
@@ -437,7 +437,7 @@ def _late(session: Session, now: dt.datetime) -> list[Late]:
         )
     for row in session.execute(
         sa.select(w.id, w.payload, w.due_at)
-        .where(w.kind == collecting.KIND, w.state == WorkState.DEAD.value)
+        .where(w.kind == wishes.KIND, w.state == WorkState.DEAD.value)
         .order_by(w.id)
         .limit(LISTED)
     ):

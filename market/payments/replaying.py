@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from market import audit, inbox
 from market.db import Session, t
 from market.inbox import InboxMessage
-from market.payments import collecting
+from market.payments import wishes
 from market.payments.models import Payment
 from market.permissions import Action, Actor, require
 
@@ -42,7 +42,7 @@ def pursue_unsettled(session: Session, actor: Actor, now: dt.datetime) -> int:
     require(actor, Action.WORK_MANAGE)
     found = unsettled(session)
     for payment_id in found:
-        collecting.leave_pursuit(session, payment_id, now, f"asked-{now.isoformat()}")
+        wishes.leave_pursuit(session, payment_id, now, f"asked-{now.isoformat()}")
     audit.record(session, actor, "payments.asked", 0, now, after={"payments": len(found)})
     return len(found)
 

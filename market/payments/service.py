@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from market import audit
 from market.db import Session, for_update, t
 from market.errors import Conflict, InvalidInput, NotFound, WrongState
-from market.payments import collecting, ledger, rules
+from market.payments import holding, ledger, rules, wishes
 from market.payments.gateway import Gateway, Method, Status
 from market.payments.ledger import Account
 from market.payments.models import (
@@ -68,7 +68,7 @@ def request_deposit(
             deposit.hold_until = hold_until
         if deposit.state in (DepositState.FAILED, DepositState.RELEASED):
             deposit.release_by = None
-            collecting.move(session, deposit, Movement.REQUEST, now, actor=actor)
+            holding.move(session, deposit, Movement.REQUEST, now, actor=actor)
         session.flush()
         return _id(deposit)
     if actor.person_id is None:
@@ -104,7 +104,7 @@ def begin_payment(
     deposit = _locked(session, deposit_id)
     require(actor, Action.BID_PLACE, deposit.organisation_id)
     if deposit.state == DepositState.FAILED:
-        collecting.move(session, deposit, Movement.REQUEST, now, actor=actor)
+        holding.move(session, deposit, Movement.REQUEST, now, actor=actor)
     if deposit.state != DepositState.DUE:
         raise WrongState(state=deposit.state, action="pay")
     c = t(Payment).c
@@ -116,7 +116,7 @@ def begin_payment(
         if row.gateway == gateway.name and row.method == method.value and row.status == Status.WAITING:
             assert row.id is not None
             return row.id
-        collecting.call_off(session, row, now)
+        wishes.call_off(session, row, now)
     return _begin(
         session, actor, now, Purpose.DEPOSIT, deposit.lot_id, deposit.organisation_id, deposit.amount_fen,
         deposit.currency, gateway, method, deposit_id,
@@ -157,7 +157,7 @@ def request_payment(
         if same or row.status in (Status.PAID, Status.PROCESSING):
             assert row.id is not None
             return row.id
-        collecting.call_off(session, row, now)
+        wishes.call_off(session, row, now)
     return _begin(
         session, actor, now, purpose, lot_id, organisation_id, amount_fen, currency, gateway, method, None
     )
@@ -185,8 +185,8 @@ def _begin(
     session.add(payment)
     session.flush()
     assert payment.id is not None
-    collecting.plan(session, payment.id, Told(OperationKind.START, amount_fen), now)
-    collecting.leave_pursuit(session, payment.id, now, "start")
+    wishes.plan(session, payment.id, Told(OperationKind.START, amount_fen), now)
+    wishes.leave_pursuit(session, payment.id, now, "start")
     audit.record(
         session, actor, "payment.begun", payment.id, now,
         after={
@@ -229,15 +229,15 @@ def release_deposit(
     if state is DepositState.DUE:
         payments = _payments(session, deposit_id)
         for payment in payments:
-            collecting.call_off(session, payment, now)
+            wishes.call_off(session, payment, now)
         if not payments:
-            collecting.move(session, deposit, Movement.FAIL, now, reason, actor)
+            holding.move(session, deposit, Movement.FAIL, now, reason, actor)
         return DepositState(deposit.state)
     rules.next_state(state, Movement.RELEASE)
     deposit.release_by = now + dt.timedelta(hours=refund_hours)
-    collecting.move(session, deposit, Movement.RELEASE, now, reason, actor)
+    holding.move(session, deposit, Movement.RELEASE, now, reason, actor)
     for payment in _payments(session, deposit_id):
-        collecting.call_off(session, payment, now)
+        wishes.call_off(session, payment, now)
     session.flush()
     return DepositState(deposit.state)
 
@@ -270,7 +270,7 @@ def apply_deposit(session: Session, actor: Actor, now: dt.datetime, deposit_id: 
         ledger.held(deposit.organisation_id, deposit.lot_id), ledger.price(deposit.lot_id),
         deposit.amount_fen, now, currency=deposit.currency, actor=actor,
     )  # fmt: skip
-    collecting.move(session, deposit, Movement.APPLY, now, actor=actor)
+    holding.move(session, deposit, Movement.APPLY, now, actor=actor)
     session.flush()
     return DepositState.APPLIED
 
@@ -317,7 +317,7 @@ def forfeit_deposit(
                 currency=deposit.currency, actor=actor, detail={"reason": reason.strip()},
             )  # fmt: skip
     _keep(session, actor, now, deposit, deposit.amount_fen - back)
-    collecting.move(session, deposit, Movement.FORFEIT, now, reason.strip(), actor)
+    holding.move(session, deposit, Movement.FORFEIT, now, reason.strip(), actor)
     session.flush()
     return parts
 
@@ -376,10 +376,10 @@ def _keep(session: Session, actor: Actor, now: dt.datetime, deposit: Deposit, ke
     for payment in _payments(session, _id(deposit)):
         have = payment.authorised_fen + payment.captured_fen - payment.refunded_fen
         if left is not None and have >= deposit.amount_fen:
-            collecting.keep(session, payment, left, now, actor)
+            wishes.keep(session, payment, left, now, actor)
             left = None
         else:
-            collecting.call_off(session, payment, now)
+            wishes.call_off(session, payment, now)
 
 
 def _locked(session: Session, deposit_id: int) -> Deposit:

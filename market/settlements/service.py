@@ -20,8 +20,8 @@ from market.deals.models import Contract, ContractState
 from market.errors import Conflict, InvalidInput, NotAllowed, NotFound, WrongState
 from market.files.models import Attachment
 from market.parties.mail import mail_people, members_of
-from market.payments import collecting
 from market.payments import service as payments
+from market.payments import wishes
 from market.payments.bank.rules import check_second
 from market.payments.models import Deposit, DepositState, Payment, Purpose
 from market.payments.rules import RestTo, Waterfall, waterfall
@@ -388,7 +388,7 @@ def _settle_balance(session: Session, row: Settlement, now: dt.datetime) -> None
         )
     ):
         # What came stays; what was begun and did not come is called off.
-        collecting.keep(session, payment, payment.captured_fen - payment.refunded_fen, now)
+        wishes.keep(session, payment, payment.captured_fen - payment.refunded_fen, now)
 
 
 def _ask_deposit_again(session: Session, row: Settlement, now: dt.datetime) -> None:

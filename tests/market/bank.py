@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from market.clock import FixedClock
 from market.db import Database, Session, t
-from market.payments import collecting, service
+from market.payments import collecting, service, wishes
 from market.payments.bank import accounts
 from market.payments.bank import service as bank
 from market.payments.bank.gateway import OfflineGateway
@@ -74,9 +74,7 @@ class Bank:
 
     def work(self) -> int:
         """Run all work that is due."""
-        handlers = {
-            collecting.KIND: collecting.handler(self.db, self.clock, self.gateways, lambda _: ("", ""))
-        }
+        handlers = {wishes.KIND: collecting.handler(self.db, self.clock, self.gateways, lambda _: ("", ""))}
         done = 0
         while run_one(self.db, handlers, self.clock.now):
             done += 1

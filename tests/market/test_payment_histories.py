@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from market.clock import FixedClock
 from market.db import Database, t
 from market.errors import MarketError
-from market.payments import collecting, ledger, service
+from market.payments import collecting, ledger, service, wishes
 from market.payments.gateway import (
     Ask,
     Gateways,
@@ -170,7 +170,7 @@ class World:
 
     def message(self, payment: int) -> None:
         with self.database.write() as session:
-            collecting.leave_pursuit(session, payment, self.clock.now(), f"event-{self.chance.random()}")
+            wishes.leave_pursuit(session, payment, self.clock.now(), f"event-{self.chance.random()}")
 
     def tell(self) -> None:
         for payment, _ in self.references():

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from market.clock import FixedClock
 from market.db import Database, Session, t
 from market.errors import Conflict, InvalidInput, NotAllowed, NotFound, WrongState
-from market.payments import collecting, ledger, queries, rules, service
+from market.payments import collecting, holding, ledger, queries, rules, service
 from market.payments.gateway import Gateways, Method, RefundStatus, Seen, SeenDispute, SeenRefund, Status
 from market.payments.ledger import Account, KeyReused
 from market.payments.models import (
@@ -500,11 +500,11 @@ def test_a_late_refund_rings_once(database: Database, clock: FixedClock) -> None
     deposit = put_down(database, clock, actor, 9, organisation, 500, gateway=gateway)
     with database.write() as session:
         service.release_deposit(session, STAFF, clock.now(), deposit, refund_hours=24)
-        assert collecting.escalate_late(session, clock.now()) == 0
+        assert holding.escalate_late(session, clock.now()) == 0
     clock.advance(hours=24, seconds=1)
     for expected in (1, 0):
         with database.write() as session:
-            assert collecting.escalate_late(session, clock.now()) == expected
+            assert holding.escalate_late(session, clock.now()) == expected
     work_off(database, clock, Gateways((gateway,)))
     assert state_of(database, deposit) == "released"
 

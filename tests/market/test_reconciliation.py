@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from market.clock import FixedClock
 from market.db import Database, t
 from market.errors import NotFound
-from market.payments import collecting, ledger, reconciliation, service, statements
+from market.payments import ledger, reconciliation, service, statements, wishes
 from market.payments.bank import service as bank
 from market.payments.bank.inputs import ProposalInput
 from market.payments.bank.models import MatchKind
@@ -128,7 +128,7 @@ def test_what_is_late_is_told(market: Bank) -> None:
         )  # fmt: skip
         session.add(
             WorkItem(
-                kind=collecting.KIND, key="x", payload={"payment_id": payment}, state="dead", due_at=now,
+                kind=wishes.KIND, key="x", payload={"payment_id": payment}, state="dead", due_at=now,
                 created_at=now,
             )
         )  # fmt: skip

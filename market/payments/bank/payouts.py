@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from market import audit
 from market.db import Session, for_update, t
 from market.errors import InvalidInput, NotFound, WrongState
-from market.payments import collecting, ledger
+from market.payments import ledger, wishes
 from market.payments.bank import rules
 from market.payments.bank.gateway import OfflineGateway, new_reference
 from market.payments.bank.inputs import PayOutInput, PrepareInput, TroubleInput
@@ -339,7 +339,7 @@ def _pursue(session: Session, row: PayOut, now: dt.datetime, cause: str) -> None
         .where(b.id == row.bank_payment_id, p.gateway == OfflineGateway.name)
     )
     if payment_id is not None:
-        collecting.leave_pursuit(session, payment_id, now, f"pay_out:{cause}")
+        wishes.leave_pursuit(session, payment_id, now, f"pay_out:{cause}")
 
 
 def _payable(session: Session, row: PayOut, account_id: int) -> bool:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from market import audit
 from market.db import Session, for_update, t, upsert
 from market.errors import InvalidInput, NotFound, WrongState
-from market.payments import collecting, ledger
+from market.payments import ledger, wishes
 from market.payments.bank import payouts, rules
 from market.payments.bank.gateway import OfflineGateway
 from market.payments.bank.inputs import ProposalInput
@@ -340,7 +340,7 @@ def confirm(session: Session, actor: Actor, now: dt.datetime, line_id: int) -> N
         payment_id,
     )  # fmt: skip
     if payment_id is not None:
-        collecting.leave_pursuit(session, payment_id, now, f"bank_line:{line_id}")
+        wishes.leave_pursuit(session, payment_id, now, f"bank_line:{line_id}")
     audit.record(session, actor, "bank_line.confirmed", line_id, now, after={"kind": kind})
 
 
