@@ -85,7 +85,8 @@ def follow(session: Session, payment: Payment, seen: Seen | None, now: dt.dateti
     elif state is DepositState.HELD and not covered and not stands and not _kept(payment, seen):
         move(session, deposit, Movement.LAPSE, now)
         alarms.record(session, booking.ALARMS, "deposit_lapsed", {"deposit_id": deposit.id}, now)
-        if not payment.settled and not disputed:
+        left = payment.captured_fen - payment.refunded_fen + payment.authorised_fen
+        if left and not disputed:
             call_off(session, payment, now)
     elif paid and not covered and not disputed and payment.keep_fen is None:
         # A part was given back at the gateway itself before anybody knew of the whole.

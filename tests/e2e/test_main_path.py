@@ -444,7 +444,7 @@ def contract_moves_the_figure(
         .date()
     )
     figure = f"/api/v1/statistics/gdp-share?year={today.year}"
-    before = caller.json(figure)
+    before, public = caller.json(figure, token), caller.json(figure)
     complete = {
         "title": contract["title"], "kind": "assignment", "subkind": "patent",
         "seller_id": contract["seller_id"], "buyer_id": contract["buyer_id"], "deal_fen": hammer,
@@ -456,10 +456,13 @@ def contract_moves_the_figure(
         {"step": "accept"},
         {"step": "register", "registration_number": "2026331081000001"},
     ):
-        assert caller.json(figure)["numerator_fen"] == before["numerator_fen"]
+        assert caller.json(figure, token)["numerator_fen"] == before["numerator_fen"]
         contract, headers = caller.send("POST", f"{path}/steps", token, step, If_Match=headers["etag"])
     assert contract["state"] == "registered"
-    after = caller.json(figure)
+    after = caller.json(figure, token)
+    assert caller.json(figure)["numerator_fen"] == public["numerator_fen"], (
+        "one contract is told to nobody else"
+    )
     assert after["numerator_fen"] - before["numerator_fen"] == hammer
     assert after["contract_count"] == before["contract_count"] + 1
     inside = caller.json(after["contracts"], token)["items"]

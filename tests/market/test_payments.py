@@ -402,6 +402,21 @@ class TestBooking:
         assert row.state == "failed"
         assert ledger.balances(session) == {}
 
+    def test_a_part_given_back_by_hand_gives_the_rest_back_too(
+        self, session: Session, now: dt.datetime, begun: tuple[int, int, int]
+    ) -> None:
+        deposit, payment, organisation = begun
+        recorded(session, payment, seen(Status.PAID, captured_fen=100), now)
+        service.secure_deposit(session, STAFF, now, deposit)
+        by_hand = (SeenRefund("x", 36, RefundStatus.DONE),)
+        row = recorded(session, payment, seen(Status.PAID, captured_fen=100, refunds=by_hand), now)
+        assert row.keep_fen == 0
+        assert ledger.balance(session, ledger.held(organisation, 9)) == 0
+        assert ledger.balance(session, ledger.returning(organisation, 9)) == 64
+        found = session.get(Deposit, deposit)
+        assert found is not None
+        assert found.state == "releasing"
+
     def test_a_refund_that_comes_back_is_owed_again(
         self, session: Session, now: dt.datetime, begun: tuple[int, int, int]
     ) -> None:

@@ -9,6 +9,9 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
+from market.clock import FixedClock
+from market.payments import service as payments
+from market.payments.simulated import PayerAct, SimulatedGateway
 from tests.web.register import As, Register
 from web import wiring
 
@@ -157,13 +160,29 @@ def test_the_api_names_every_field_at_fault(as_: As, register: Register) -> None
     assert as_("visitor").post(API, json=register.body()).status_code == 401
 
 
-def test_deposits_over_the_api_are_the_bidder_s_own(as_: As, register: Register, parts: wiring.Parts) -> None:
-    from market.payments import service
+def test_a_payer_who_comes_back_does_not_wait_for_the_message(
+    as_: As, register: Register, parts: wiring.Parts, clock: FixedClock
+) -> None:
+    with parts.db.write() as session:
+        actor, firm = register.actors["bidder"], register.organisations["firm"]
+        deposit = payments.request_deposit(session, actor, register.now, 5, firm, 1_000)
+    way = {"gateway": "simulated", "method": "card"}
+    begun = as_("bidder").post(f"/api/v1/deposits/{deposit}/payments", json=way).json()
+    gateway = parts.gateways.named("simulated")
+    assert isinstance(gateway, SimulatedGateway)
+    gateway.act(begun["reference"], PayerAct.SUCCEED)
+    page = f"/payments/{begun['id']}"
+    assert "being processed" in as_("bidder").get(f"{page}?from=paid").text, "looked a moment ago"
+    clock.advance(seconds=6)
+    assert "set aside" not in as_("bidder").get(page).text
+    assert "set aside on the card" in as_("bidder").get(f"{page}?from=paid").text
 
+
+def test_deposits_over_the_api_are_the_bidder_s_own(as_: As, register: Register, parts: wiring.Parts) -> None:
     actor = register.actors["bidder"]
     firm = register.organisations["firm"]
     with parts.db.write() as session:
-        deposit = service.request_deposit(session, actor, register.now, 5, firm, 1_000)
+        deposit = payments.request_deposit(session, actor, register.now, 5, firm, 1_000)
     for who, status in (("visitor", 404), ("officer", 404), ("bidder", 200), ("staff", 200)):
         assert as_(who).get(f"/api/v1/deposits/{deposit}").status_code == status, who
     assert as_("officer").get("/api/v1/deposits").status_code == 403

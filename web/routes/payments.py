@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from market.payments import queries, service
 from market.payments.bank import queries as bank
 from market.payments.bank.gateway import OfflineGateway
 from market.payments.bank.queries import AccountView
-from market.payments.gateway import Gateway, Method
+from market.payments.gateway import Gateway, Method, Status
 from market.payments.models import DepositState
 from market.payments.queries import DepositLine, PaymentLine
 from market.payments.simulated import PayerAct, SimulatedGateway, SimulatedPayment
@@ -26,6 +27,9 @@ from web.render import Page
 from web.wiring import Parts
 
 router = APIRouter()
+
+JUST_NOW = dt.timedelta(seconds=5)
+"""Reloading the page asks the gateway no more often."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,16 @@ def pay_deposit(page: PageDep, form: FormDep, lot_id: RowId) -> Response:
 def show_payment(
     page: PageDep, payment_id: RowId, came: Annotated[str, Query(alias="from", max_length=16)] = ""
 ) -> Response:
-    """Where a payment stands, and what the payer can do about it."""
+    """Where a payment stands, and what the payer can do about it.
+
+    A payer who comes back from the gateway does not wait for its message: the market looks, unless it just has.
+    """
+    if came == "paid":
+        with page.parts.db.read() as session:
+            found = queries.payment(session, page.actor, payment_id)
+        fresh = found.seen_at is not None and page.now - found.seen_at < JUST_NOW
+        if found.status in (Status.WAITING, Status.PROCESSING) and not fresh:
+            payment_work.pursue_now(page.parts, payment_id)
     return _page(page, payment_id, came=came)
 
 
