@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from market.clock import Clock
 from market.db import Database, Session, for_update, t
+from market.parties.models import Person
 from market.payments import booking, rules
 from market.payments.gateway import (
     AUTHORISED_FIRST,
@@ -44,6 +45,7 @@ from market.payments.rules import Told
 from market.payments.wishes import leave_pursuit, plan
 from market.work import Claimed, Handler
 
+DEFAULT_LOCALE = "zh-Hans"
 ROUNDS = 12
 """Calls within one pursuit; a gateway that is still not where it should be is asked again later."""
 
@@ -155,6 +157,7 @@ def _first(session: Session, now: dt.datetime, payment_id: int, addresses: Addre
     return_url, cancel_url = addresses(payment_id)
     method = Method(payment.method)
     deposit = payment.purpose == Purpose.DEPOSIT
+    payer = session.get(Person, payment.person_id) if payment.person_id else None
     ask = Ask(
         payment_id=payment_id,
         organisation_id=payment.organisation_id,
@@ -167,6 +170,7 @@ def _first(session: Session, now: dt.datetime, payment_id: int, addresses: Addre
         return_url=return_url,
         cancel_url=cancel_url,
         reusable=deposit and method in AUTHORISED_FIRST,
+        locale=payer.language if payer else DEFAULT_LOCALE,
         customer=payment.customer,
     )
     earlier = session.get(Payment, payment.follows_id) if payment.follows_id else None

@@ -94,7 +94,7 @@ class Ask:
     return_url: str
     cancel_url: str
     reusable: bool = False
-    locale: str = "zh_Hans"
+    locale: str = "zh-Hans"
     customer: str | None = None
 
     @property

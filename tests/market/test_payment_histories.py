@@ -344,9 +344,14 @@ def check(world: World) -> Counter[str]:
     return ends
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(seed=st.integers(0, 2**32), rate=st.sampled_from([0.0, 0.15, 0.5]), length=st.integers(5, 40))
-def test_not_a_fen_is_lost_or_doubled(database: Database, seed: int, rate: float, length: int) -> None:
+HISTORIES = {
+    "seed": st.integers(0, 2**32),
+    "rate": st.sampled_from([0.0, 0.15, 0.5]),
+    "length": st.integers(5, 40),
+}
+
+
+def play(database: Database, seed: int, rate: float, length: int) -> None:
     world = World(database, seed, rate)
     world.begin()
     for _ in range(length):
@@ -355,10 +360,23 @@ def test_not_a_fen_is_lost_or_doubled(database: Database, seed: int, rate: float
     check(world)
 
 
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(**HISTORIES)
+def test_not_a_fen_is_lost_or_doubled(database: Database, seed: int, rate: float, length: int) -> None:
+    play(database, seed, rate, length)
+
+
+@pytest.mark.long
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(**HISTORIES)
+def test_nor_in_many_histories(database: Database, seed: int, rate: float, length: int) -> None:
+    play(database, seed, rate, length)
+
+
 def test_histories_come_to_every_end(sqlite_database: Database) -> None:
     """The histories are worth something only if they reach what they are about."""
     ends: Counter[str] = Counter()
-    for seed in range(20):
+    for seed in range(16):
         world = World(sqlite_database, seed, 0.3)
         world.begin()
         for _ in range(25):

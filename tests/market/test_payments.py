@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from market.clock import FixedClock
 from market.db import Database, Session, t
 from market.errors import Conflict, InvalidInput, NotAllowed, NotFound, WrongState
+from market.parties.models import Person
 from market.payments import collecting, holding, ledger, queries, rules, service
-from market.payments.gateway import Gateways, Method, RefundStatus, Seen, SeenDispute, SeenRefund, Status
+from market.payments.gateway import Ask, Gateways, Method, RefundStatus, Seen, SeenDispute, SeenRefund, Status
 from market.payments.ledger import Account, KeyReused
 from market.payments.models import (
     AccountKind,
@@ -214,6 +215,28 @@ class TestAsking:
             deposit = service.request_deposit(session, actor, clock.now(), 7, organisation, 1_000)
             with pytest.raises(InvalidInput):
                 service.begin_payment(session, actor, clock.now(), deposit, gateway, Method.BANK_TRANSFER)
+
+
+class Asked(SimulatedGateway):
+    """Remembers what payers were asked."""
+
+    asks: list[Ask]
+
+    def start(self, key: str, ask: Ask) -> Seen:
+        self.asks = [*getattr(self, "asks", []), ask]
+        return super().start(key, ask)
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "en"])
+def test_a_payer_is_asked_in_its_language(database: Database, clock: FixedClock, language: str) -> None:
+    gateway = Asked(database, clock)
+    with database.write() as session:
+        actor, organisation = bidder(session, clock.now())
+        person = session.get(Person, actor.person_id)
+        assert person is not None
+        person.language = language
+    begin(database, clock, gateway, actor, 7, organisation, 1_000)
+    assert [ask.locale for ask in gateway.asks] == [language]
 
 
 class TestHolding:
