@@ -48,7 +48,7 @@ def move(
 
 
 def follow(session: Session, payment: Payment, seen: Seen | None, now: dt.datetime) -> None:
-    """Carry a deposit where its payments have brought it."""
+    """Carry a deposit where its payments have brought it, after something was seen of one of them."""
     deposit: Deposit | None = session.scalars(
         for_update(
             sa.select(Deposit).where(t(Deposit).c.id == payment.deposit_id), session
@@ -143,6 +143,7 @@ def escalate_late(session: Session, now: dt.datetime, limit: int = 200) -> int:
 
 
 def ring_once(session: Session, code: str, subject_id: int, about: str, now: dt.datetime) -> bool:
+    """Write an alarm about a thing unless it was written before; whether it is new."""
     c = t(alarms.AlarmRecord).c
     detail: dict[str, Any] = {"id": subject_id, "about": about}
     known = session.scalars(sa.select(c.detail).where(c.code == code, c.process == booking.ALARMS))
